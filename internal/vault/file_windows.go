@@ -1,0 +1,83 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+// Windows keeps the files private by the access list of the profile
+// directory, which they inherit; only the kind of file is checked here.
+
+var errWouldBlock = windows.ERROR_LOCK_VIOLATION
+
+func tryLock(f *os.File) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
+}
+
+func openLock(path string) (*os.File, error) {
+	if err := checkRegular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	if err := checkRegular(path); err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("%w: %s is larger than %d MiB", ErrCorrupt, path, limit>>20)
+	}
+	return data, err
+}
+
+func checkRegular(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is not a regular file", ErrUnsafe, path)
+	}
+	return nil
+}
+
+func checkDir(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%w: %s is not a directory", ErrUnsafe, dir)
+	}
+	return nil
+}
+
+func makeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
+
+// replaceFile writes data to temp in dir and renames it to name. A reader that
+// has the old file open makes the rename fail for a moment, so it is repeated.
+func replaceFile(dir, temp, name string, data []byte) error {
+	path := filepath.Join(dir, temp)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		_ = os.Remove(path)
+		return err
+	}
+	var err error
+	for range 50 {
+		if err = os.Rename(path, filepath.Join(dir, name)); err == nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = os.Remove(path)
+	return err
+}

@@ -1,0 +1,188 @@
+package vault
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+)
+
+// Key is the vault key. It lives in a key source, never in the vault file. It
+// is a struct around a pointer for the reason cred.Secret is.
+type Key struct{ k *[32]byte }
+
+// NewKey makes a random key.
+func NewKey() Key {
+	k := new([32]byte)
+	_, _ = rand.Read(k[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
+	return Key{k}
+}
+
+// KeyFromBytes takes a key of 32 bytes as a key source kept it.
+func KeyFromBytes(b []byte) (Key, error) {
+	if len(b) != 32 {
+		return Key{}, fmt.Errorf("a vault key has 32 bytes, not %d", len(b))
+	}
+	k := [32]byte(b)
+	return Key{&k}, nil
+}
+
+// Bytes returns the key itself, for a key source to keep.
+func (k Key) Bytes() []byte { return append([]byte(nil), k.k[:]...) }
+
+// IsSet reports whether there is a key.
+func (k Key) IsSet() bool { return k.k != nil }
+
+// Format implements fmt.Formatter: a key prints as nothing but its kind.
+func (Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[vault key]")) }
+
+// MarshalText keeps the key out of JSON and slog.
+func (Key) MarshalText() ([]byte, error) { return []byte("[vault key]"), nil }
+
+// ID names the key in the vault's header without telling anything of it.
+func (k Key) ID() string { return hex.EncodeToString(mac(k.k[:], []byte("patrol key id"))[:8]) }
+
+// subkeys are derived from the vault key and the vault's id, one for each use.
+type subkeys struct {
+	index, secret cipher.AEAD
+	issued        []byte
+}
+
+func (k Key) subkeys(vaultID string) subkeys {
+	derive := func(use string) []byte {
+		return mac(k.k[:], []byte("patrol "+use+"\x00"+vaultID))
+	}
+	return subkeys{aead(derive("index")), aead(derive("secret")), derive("issued")}
+}
+
+func mac(key, data []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(data)
+	return h.Sum(nil)
+}
+
+// aead is AES-256-GCM. Nonces are random: with 96 bits and a fresh one for
+// each write, a vault may be written 2^32 times (NIST SP 800-38D, section 8.3).
+func aead(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err) // only for a key of wrong length, and ours has 32 bytes
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return gcm
+}
+
+const nonceSize = 12
+
+// sealedSecret says where in the file a secret lies. The nonce is kept in the
+// index, so that an older ciphertext of the same record does not open either.
+type sealedSecret struct {
+	nonce  string
+	offset int
+	length int
+}
+
+// seal appends the encrypted secrets of rec to blobs.
+func (r *Records) seal(rec *Record, s Secrets, blobs []byte) []byte {
+	nonce := randomBytes(nonceSize)
+	start := len(blobs)
+	blobs = r.keys.secret.Seal(blobs, nonce, encodeSecrets(s), r.identity(rec))
+	rec.sealed = sealedSecret{string(nonce), start, len(blobs) - start}
+	return blobs
+}
+
+func (r *Records) open(rec *Record) (Secrets, error) {
+	at := rec.sealed
+	if len(at.nonce) != nonceSize || at.offset < 0 || at.length < 0 || at.offset > len(r.blobs)-at.length {
+		return Secrets{}, fmt.Errorf("secret of record %s: %w", rec.ID, ErrCorrupt)
+	}
+	plain, err := r.keys.secret.Open(nil, []byte(at.nonce), r.blobs[at.offset:at.offset+at.length], r.identity(rec))
+	if err != nil {
+		return Secrets{}, fmt.Errorf("secret of record %s: %w", rec.ID, ErrCorrupt)
+	}
+	return decodeSecrets(string(plain))
+}
+
+// identity is the associated data of a secret: whose it is and where it goes.
+func (r *Records) identity(rec *Record) []byte {
+	var b []byte
+	for _, s := range []string{r.ID, rec.ID, string(rec.Kind), rec.Host, rec.Org, rec.Path, rec.Account, rec.AuthType} {
+		b = appendBytes(b, s)
+	}
+	return b
+}
+
+func encodeSecrets(s Secrets) []byte {
+	var b []byte
+	for _, one := range []cred.Secret{s.Secret, s.Refresh} {
+		if !one.IsSet() {
+			b = append(b, 0)
+			continue
+		}
+		b = appendBytes(append(b, 1), one.Reveal())
+	}
+	return b
+}
+
+func decodeSecrets(b string) (Secrets, error) {
+	var s Secrets
+	for _, one := range []*cred.Secret{&s.Secret, &s.Refresh} {
+		if b == "" {
+			return Secrets{}, ErrCorrupt
+		}
+		present := b[0]
+		b = b[1:]
+		if present == 0 {
+			continue
+		}
+		value, rest, ok := cutBytes(b)
+		if !ok {
+			return Secrets{}, ErrCorrupt
+		}
+		*one, b = cred.NewSecret(value), rest
+	}
+	return s, nil
+}
+
+// appendBytes appends s after its length.
+func appendBytes(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// cutBytes is the reverse of appendBytes.
+func cutBytes(b string) (value, rest string, ok bool) {
+	n, used := uvarint(b)
+	if used <= 0 || n > uint64(len(b)-used) {
+		return "", "", false
+	}
+	return b[used : used+int(n)], b[used+int(n):], true
+}
+
+// uvarint is binary.Uvarint for a string.
+func uvarint(b string) (uint64, int) {
+	var n uint64
+	for i := 0; i < len(b) && i < binary.MaxVarintLen64; i++ {
+		n |= uint64(b[i]&0x7f) << (7 * i)
+		if b[i] < 0x80 {
+			return n, i + 1
+		}
+	}
+	return 0, 0
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: https://pkg.go.dev/crypto/rand#Read
+	return b
+}
+
+func randomHex(n int) string { return hex.EncodeToString(randomBytes(n)) }

@@ -1,0 +1,254 @@
+package vault
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// The errors a caller can act on.
+var (
+	ErrNone     = errors.New("there is no vault yet")
+	ErrExists   = errors.New("there is a vault already")
+	ErrCorrupt  = errors.New("the vault is damaged")
+	ErrNewer    = errors.New("the vault was written by a newer patrol")
+	ErrWrongKey = errors.New("the key does not open this vault")
+	ErrUnsafe   = errors.New("unsafe")
+	ErrBusy     = errors.New("the vault is locked by another process")
+
+	// What a key source answers besides a key.
+	ErrNoKey    = errors.New("the key is not there")
+	ErrLocked   = errors.New("the key needs a person to unlock it")
+	ErrNoSource = errors.New("this key source does not work here")
+)
+
+const (
+	format   = 1
+	magic    = "patrol-vault"
+	fileName = "vault"
+	newName  = "vault.new" // written under the lock, then renamed
+	lockName = "vault.lock"
+
+	maxHeader = 256
+	maxFile   = 64 << 20
+)
+
+// Header is the first line of the file, in clear and authenticated.
+type Header struct {
+	ID         string // random; names the key in key sources and tokens on servers
+	KeyID      string // Key.ID of the key that opens it
+	Source     string // where the key is kept: a name of keys.Sources
+	Generation uint64 // counts writes
+}
+
+func (h Header) line() string {
+	return fmt.Sprintf("%s %d %s %s %s %d\n", magic, format, h.ID, h.KeyID, h.Source, h.Generation)
+}
+
+// Vault is a vault in a directory, which need not exist yet.
+type Vault struct{ dir string }
+
+// In returns the vault of a directory. It touches no file.
+func In(dir string) *Vault { return &Vault{dir} }
+
+// Dir returns the directory of the vault.
+func (v *Vault) Dir() string { return v.dir }
+
+// Path returns the path of the vault file.
+func (v *Vault) Path() string { return filepath.Join(v.dir, fileName) }
+
+// File is a vault as read from disk, still sealed.
+type File struct {
+	Header
+	line string // the header as written: associated data of the index
+	body string
+}
+
+// Load reads the vault without waiting for writers. Errors: ErrNone,
+// ErrCorrupt, ErrNewer, ErrUnsafe.
+func (v *Vault) Load() (*File, error) {
+	if err := checkDir(v.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNone
+	} else if err != nil {
+		return nil, err
+	}
+	raw, err := readFile(v.Path(), maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNone
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseFile(string(raw))
+}
+
+func parseFile(raw string) (*File, error) {
+	end := strings.IndexByte(raw[:min(len(raw), maxHeader)], '\n') + 1
+	words := strings.Split(strings.TrimSuffix(raw[:end], "\n"), " ")
+	if len(words) < 2 || words[0] != magic {
+		return nil, fmt.Errorf("%w: it does not begin as a vault does", ErrCorrupt)
+	}
+	n, err := strconv.Atoi(words[1])
+	if err != nil || n < 1 {
+		return nil, fmt.Errorf("%w: it does not begin as a vault does", ErrCorrupt)
+	}
+	if n > format {
+		return nil, ErrNewer
+	}
+	if len(words) != 6 {
+		return nil, fmt.Errorf("%w: its first line is incomplete", ErrCorrupt)
+	}
+	generation, err := strconv.ParseUint(words[5], 10, 64)
+	if err != nil || !isHex(words[2]) || !isHex(words[3]) {
+		return nil, fmt.Errorf("%w: its first line is incomplete", ErrCorrupt)
+	}
+	return &File{Header{words[2], words[3], words[4], generation}, raw[:end], raw[end:]}, nil
+}
+
+// isHex holds ids to what randomHex and Key.ID make: they become part of key
+// descriptions and messages.
+func isHex(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// Open decrypts the index. Errors: ErrWrongKey, ErrCorrupt.
+func (f *File) Open(key Key) (*Records, error) {
+	if key.ID() != f.KeyID {
+		return nil, ErrWrongKey
+	}
+	r := &Records{Header: f.Header, keys: key.subkeys(f.ID)}
+	if len(f.body) < nonceSize+4 {
+		return nil, fmt.Errorf("%w: it ends early", ErrCorrupt)
+	}
+	nonce, rest := f.body[:nonceSize], f.body[nonceSize:]
+	length := uint64(binary.BigEndian.Uint32([]byte(rest[:4])))
+	if rest = rest[4:]; uint64(len(rest)) < length {
+		return nil, fmt.Errorf("%w: it ends early", ErrCorrupt)
+	}
+	index, err := r.keys.index.Open(nil, []byte(nonce), []byte(rest[:length]), []byte(f.line))
+	if err != nil {
+		return nil, fmt.Errorf("%w: its index was changed", ErrCorrupt)
+	}
+	r.blobs = []byte(rest[length:])
+	if err := decodeIndex(r, string(index)); err != nil {
+		return nil, fmt.Errorf("%w: its index cannot be read", err)
+	}
+	return r, nil
+}
+
+// encode seals r as the next generation of the file.
+func (r *Records) encode() ([]byte, error) {
+	r.Generation++
+	var blobs []byte
+	for i := range r.List {
+		rec := &r.List[i]
+		if rec.fresh == nil {
+			// Unchanged secrets are copied as they are: only their place moves,
+			// and one that is damaged stays so without harm to the others.
+			at := rec.sealed
+			if at.offset < 0 || at.offset > len(r.blobs)-at.length {
+				at.length, at.offset = 0, 0
+			}
+			rec.sealed.offset, rec.sealed.length = len(blobs), at.length
+			blobs = append(blobs, r.blobs[at.offset:at.offset+at.length]...)
+			continue
+		}
+		blobs = r.seal(rec, *rec.fresh, blobs)
+	}
+	line := r.line()
+	nonce := randomBytes(nonceSize)
+	index := r.keys.index.Seal(nil, nonce, encodeIndex(r), []byte(line))
+	out := append([]byte(line), nonce...)
+	out = binary.BigEndian.AppendUint32(out, uint32(len(index)))
+	out = append(append(out, index...), blobs...)
+	if len(out) > maxFile {
+		return nil, fmt.Errorf("the vault would be larger than %d MiB", maxFile>>20)
+	}
+	return out, nil
+}
+
+// ErrUnchanged is what a change function returns to leave the vault as it is.
+var ErrUnchanged = errors.New("nothing to change")
+
+// Update runs change on the opened records under the writer lock and replaces
+// the file, or does neither. It waits for the lock until ctx is done (ErrBusy).
+func (v *Vault) Update(ctx context.Context, key Key, change func(*Records) error) error {
+	unlock, err := v.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f, err := v.Load()
+	if err != nil {
+		return err
+	}
+	r, err := f.Open(key)
+	if err != nil {
+		return err
+	}
+	if err := change(r); errors.Is(err, ErrUnchanged) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return v.write(r)
+}
+
+// Create makes an empty vault whose key save has kept, under the writer lock.
+// When another process was first, the error is ErrExists.
+func (v *Vault) Create(ctx context.Context, source string, save func(id string, key Key) error) (Key, error) {
+	unlock, err := v.lock(ctx)
+	if err != nil {
+		return Key{}, err
+	}
+	defer unlock()
+	if _, err := v.Load(); err == nil {
+		return Key{}, ErrExists
+	} else if !errors.Is(err, ErrNone) {
+		return Key{}, err
+	}
+	id, key := randomHex(8), NewKey()
+	if err := save(id, key); err != nil {
+		return Key{}, err
+	}
+	r := &Records{Header: Header{ID: id, KeyID: key.ID(), Source: source}, keys: key.subkeys(id)}
+	return key, v.write(r)
+}
+
+func (v *Vault) write(r *Records) error {
+	data, err := r.encode()
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(v.dir, newName, fileName, data); err != nil {
+		return fmt.Errorf("write %s: %w", v.Path(), err)
+	}
+	return nil
+}
+
+// SetAside renames a vault that cannot be opened, so that a new one can be
+// begun and nothing is lost. It looks again under the lock and leaves alone a
+// file that is no longer the one seen. It returns the new name.
+func (v *Vault) SetAside(ctx context.Context, seen func(*File, error) bool) (string, error) {
+	unlock, err := v.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	f, err := v.Load()
+	if !seen(f, err) {
+		return "", ErrUnchanged
+	}
+	for n := 1; ; n++ {
+		to := fmt.Sprintf("%s.aside-%d", v.Path(), n)
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to, os.Rename(v.Path(), to)
+		}
+	}
+}
