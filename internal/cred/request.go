@@ -244,3 +244,29 @@ func (p *parser) finish() (Request, error) {
 	r.Host = host
 	return r, nil
 }
+
+// Write sends the request on to another process of ours, without the server's
+// text, which nothing may rest on.
+func (r *Request) Write(w io.Writer) error {
+	var b strings.Builder
+	line := func(key string, present bool, value string) {
+		if present {
+			b.WriteString(key + "=" + value + "\n")
+		}
+	}
+	for _, c := range r.Capabilities {
+		line("capability[]", true, c)
+	}
+	line("protocol", true, r.Protocol)
+	line("host", true, r.Host)
+	line("path", r.HasPath, r.Path)
+	line("username", r.HasUsername, r.Username)
+	line("password", r.Password.IsSet(), r.Password.Reveal())
+	line("password_expiry_utc", !r.Expiry.IsZero(), strconv.FormatInt(r.Expiry.Unix(), 10))
+	line("oauth_refresh_token", r.Refresh.IsSet(), r.Refresh.Reveal())
+	line("authtype", r.AuthType != "", r.AuthType)
+	line("credential", r.Credential.IsSet(), r.Credential.Reveal())
+	line("ephemeral", r.Ephemeral, "1")
+	_, err := io.WriteString(w, b.String())
+	return err
+}

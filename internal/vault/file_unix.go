@@ -113,6 +113,9 @@ func makeDir(dir string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := checkParents(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
 	}
@@ -124,6 +127,25 @@ func makeDir(dir string) error {
 		return err
 	}
 	return checkDir(dir)
+}
+
+// checkParents refuses to make a directory under one that another user owns:
+// root with a user's HOME would leave files there that the user cannot use.
+func checkParents(dir string) error {
+	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
+		var st unix.Stat_t
+		err := unix.Stat(parent, &st)
+		if errors.Is(err, unix.ENOENT) && parent != filepath.Dir(parent) {
+			continue
+		}
+		if err != nil {
+			return &fs.PathError{Op: "stat", Path: parent, Err: err}
+		}
+		if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+			return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrUnsafe, parent, st.Uid)
+		}
+		return nil
+	}
 }
 
 // replaceFile writes data to temp in dir and renames it to name. The caller

@@ -9,11 +9,10 @@ import (
 // Kind says what a record's secret is.
 type Kind string
 
-// The kinds of record. What Git handed over is Password or Typed; the others
-// patrol made or verified, and erase never deletes them.
+// The kinds of record. A Password is what Git handed over; the others patrol
+// made or verified, and erase never deletes them.
 const (
-	Password Kind = "password" // a user name and password Git stored
-	Typed    Kind = "typed"    // an authtype with its credential that Git stored
+	Password Kind = "password" // a password or typed credential Git stored
 	PAT      Kind = "pat"      // an Azure DevOps personal access token
 )
 
@@ -29,7 +28,7 @@ type Record struct {
 	HasPath    bool
 	Account    string // who signs in with it
 	HasAccount bool   // an empty user name differs from none
-	AuthType   string // of a Typed record: the word before the credential
+	AuthType   string // the word before the credential of the Authorization header
 
 	ServerID    string // authorizationId of a PAT
 	Name        string // display name on the server
@@ -47,8 +46,9 @@ type Record struct {
 
 // Secrets is what a record keeps sealed.
 type Secrets struct {
-	Secret  cred.Secret // password, token, or the credential of an authtype
-	Refresh cred.Secret // oauth_refresh_token, absent for most
+	Secret     cred.Secret // password or token
+	Refresh    cred.Secret // oauth_refresh_token that Git handed over
+	Credential cred.Secret // what follows AuthType
 }
 
 // SetSecrets replaces the record's secrets.
@@ -56,7 +56,7 @@ func (r *Record) SetSecrets(s Secrets) { r.fresh = &s }
 
 // Ours reports whether patrol made or verified the record, so that only patrol
 // may delete it.
-func (r *Record) Ours() bool { return r.Kind != Password && r.Kind != Typed }
+func (r *Record) Ours() bool { return r.Kind != Password }
 
 // Dead reports whether the record's life is over at now.
 func (r *Record) Dead(now time.Time) bool {

@@ -123,7 +123,7 @@ func (r *Records) identity(rec *Record) []byte {
 
 func encodeSecrets(s Secrets) []byte {
 	var b []byte
-	for _, one := range []cred.Secret{s.Secret, s.Refresh} {
+	for _, one := range []cred.Secret{s.Secret, s.Refresh, s.Credential} {
 		if !one.IsSet() {
 			b = append(b, 0)
 			continue
@@ -135,7 +135,7 @@ func encodeSecrets(s Secrets) []byte {
 
 func decodeSecrets(b string) (Secrets, error) {
 	var s Secrets
-	for _, one := range []*cred.Secret{&s.Secret, &s.Refresh} {
+	for _, one := range []*cred.Secret{&s.Secret, &s.Refresh, &s.Credential} {
 		if b == "" {
 			return Secrets{}, ErrCorrupt
 		}

@@ -1,0 +1,53 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/helper"
+)
+
+// pipeSize is what a pipe holds without a reader: the request must fit, since
+// this process becomes the reader. See pipe(7).
+const pipeSize = 64 << 10
+
+// become replaces this process by patrol, with the request on a fresh pipe as
+// its input and Git's own stdout.
+func become(operation string, req *cred.Request) int {
+	patrol, err := besideUs("patrol")
+	if err == nil {
+		err = exec(patrol, operation, req)
+	}
+	helper.Say(os.Stderr, err, helper.Target{})
+	return helper.Failed
+}
+
+func exec(patrol, operation string, req *cred.Request) error {
+	var b bytes.Buffer
+	if err := req.Write(&b); err != nil {
+		return err
+	}
+	if b.Len() > pipeSize {
+		return fmt.Errorf("the request is longer than %d bytes", pipeSize)
+	}
+	var fd [2]int
+	if err := unix.Pipe(fd[:]); err != nil {
+		return fmt.Errorf("pipe: %w", err)
+	}
+	if _, err := unix.Write(fd[1], b.Bytes()); err != nil {
+		return fmt.Errorf("pipe: %w", err)
+	}
+	_ = unix.Close(fd[1])
+	if err := dup(fd[0], 0); err != nil {
+		return fmt.Errorf("pipe: %w", err)
+	}
+	_ = unix.Close(fd[0])
+	err := unix.Exec(patrol, []string{patrol, "credential", operation}, os.Environ())
+	return fmt.Errorf("run %s: %w", patrol, err)
+}

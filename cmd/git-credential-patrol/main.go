@@ -1,0 +1,25 @@
+// Command git-credential-patrol is what Git runs: it answers from the vault,
+// and becomes patrol when it cannot.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/keyring"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// inputWait bounds how long we wait for a caller that never ends its request.
+const inputWait = time.Minute
+
+func main() {
+	late := time.AfterFunc(inputWait, func() { os.Exit(helper.Failed) })
+	p := helper.Program{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Dir: func() (string, error) { return vault.DefaultDir(os.Getenv) }, Now: time.Now, Key: keyring.Load, Become: become,
+		Heard: func() { late.Stop() },
+	}
+	os.Exit(p.Run(os.Args[1:]))
+}

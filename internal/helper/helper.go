@@ -1,0 +1,178 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// Exit codes, the same in both programs. Git ignores them; people and scripts
+// do not.
+const (
+	Done   = 0
+	Failed = 1
+	Usage  = 2
+	SignIn = 4
+)
+
+// Program is one run of git-credential-patrol with all it may touch.
+type Program struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Dir            func() (string, error) // of the vault
+	Now            func() time.Time
+	Key            func(vaultID string) (vault.Key, error) // the cheap key source
+	Heard          func()                                  // called when the request has been read
+
+	// Become runs patrol in our place, which can unlock, ask and say more. It
+	// returns only where it cannot replace this process.
+	Become func(operation string, req *cred.Request) int
+}
+
+// lockWait bounds how long store and erase wait for another writer.
+const lockWait = 10 * time.Second
+
+// Run does one operation and returns the exit code. An operation it does not
+// know is none of its business, as Git's documentation asks.
+func (p Program) Run(args []string) int {
+	if len(args) != 1 {
+		return Done
+	}
+	operation := args[0]
+	switch operation {
+	case "capability":
+		_, _ = io.WriteString(p.Stdout, cred.Capabilities)
+		return Done
+	case "get", "store", "erase":
+	default:
+		return Done
+	}
+	req, err := cred.Read(p.Stdin)
+	p.Heard()
+	if err != nil {
+		Say(p.Stderr, err, Target{})
+		return Failed
+	}
+	t, err := Identify(&req)
+	switch {
+	case errors.Is(err, ErrNotMine):
+		return Done
+	case err != nil && operation == "get":
+		return Refuse(p.Stdout, p.Stderr, err, t)
+	case err != nil:
+		return Failed
+	case operation == "get":
+		return p.get(&req, t)
+	default:
+		return p.change(operation, &req, t)
+	}
+}
+
+// Refuse tells Git to stop instead of asking for a password, which people
+// would type, and says why. It returns the exit code.
+func Refuse(stdout, stderr io.Writer, err error, t Target) int {
+	Say(stderr, err, t)
+	_ = cred.Reply{Quit: true}.Write(stdout)
+	if errors.Is(err, ErrNoRecord) || errors.Is(err, ErrAccount) || errors.Is(err, ErrExpired) || errors.Is(err, ErrSuspect) {
+		return SignIn
+	}
+	return Failed
+}
+
+func (p Program) get(req *cred.Request, t Target) int {
+	v, err := p.vault()
+	if err != nil {
+		if t.Azure {
+			return Refuse(p.Stdout, p.Stderr, err, t)
+		}
+		Say(p.Stderr, err, t)
+		return Failed
+	}
+	r, _, err := p.open(v)
+	if errors.Is(err, vault.ErrNone) && !t.Azure {
+		return Done
+	}
+	if err != nil {
+		return p.Become("get", req)
+	}
+	rec, err := Pick(r, t, p.Now())
+	if err != nil {
+		return p.Become("get", req)
+	}
+	if rec == nil {
+		return Done
+	}
+	reply, err := Answer(r, rec, t, req)
+	if err != nil {
+		return p.Become("get", req)
+	}
+	if err := reply.Write(p.Stdout); err != nil {
+		Say(p.Stderr, err, t)
+		return Failed
+	}
+	return Done
+}
+
+// change does store and erase. Whether there is anything to change is decided
+// without the lock; only then is the change made under it.
+func (p Program) change(operation string, req *cred.Request, t Target) int {
+	now := p.Now()
+	if operation == "store" && !Storable(req, t, now) {
+		return Done
+	}
+	v, err := p.vault()
+	if err != nil {
+		Say(p.Stderr, err, t)
+		return Failed
+	}
+	r, key, err := p.open(v)
+	if errors.Is(err, vault.ErrNone) && operation == "erase" {
+		return Done
+	}
+	if err != nil {
+		return p.Become(operation, req)
+	}
+	if operation == "store" && !StoreChanges(r, t, req) {
+		return Done
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	err = v.Update(ctx, key, func(r *vault.Records) error {
+		return Change(operation, r, t, req, now)
+	})
+	if err != nil {
+		Say(p.Stderr, err, t)
+		return Failed
+	}
+	return Done
+}
+
+// Change applies store or erase to opened records.
+func Change(operation string, r *vault.Records, t Target, req *cred.Request, now time.Time) error {
+	if operation == "store" {
+		return Store(r, t, req, now)
+	}
+	return Erase(r, t, req, now)
+}
+
+func (p Program) vault() (*vault.Vault, error) {
+	dir, err := p.Dir()
+	return vault.In(dir), err
+}
+
+func (p Program) open(v *vault.Vault) (*vault.Records, vault.Key, error) {
+	f, err := v.Load()
+	if err != nil {
+		return nil, vault.Key{}, err
+	}
+	key, err := p.Key(f.ID)
+	if err != nil {
+		return nil, vault.Key{}, err
+	}
+	r, err := f.Open(key)
+	return r, key, err
+}

@@ -1,0 +1,90 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// Say writes an error as two lines: what happened, what to type next. It never
+// holds a secret, since none of the errors does.
+func Say(w io.Writer, err error, t Target) {
+	what, hint := Explain(err, t)
+	_, _ = io.WriteString(w, "patrol: "+what+"\n"+"hint: "+hint+"\n")
+}
+
+// Explain returns the two lines for an error of this package, cred or vault.
+func Explain(err error, t Target) (what, hint string) {
+	org := t.Org
+	switch {
+	case errors.Is(err, ErrNoRecord):
+		return "no token for " + org, "patrol login --pat " + org
+	case errors.Is(err, ErrAccount):
+		return fmt.Sprintf("the token for %s is of another account than %s", org, Escape(t.Account)),
+			"take the user name out of the URL, or sign in as it: patrol login --pat " + org
+	case errors.Is(err, ErrExpired):
+		return "the token for " + org + " has expired", "make a new one, then: patrol login --pat " + org
+	case errors.Is(err, ErrSuspect):
+		return "Azure DevOps refused the token for " + org, "make a new one, then: patrol login --pat " + org
+	case errors.Is(err, ErrOrg):
+		return org + " is not on the list of organisations that patrol may answer", "patrol setup --only shows and changes the list"
+	case errors.Is(err, ErrPlain):
+		return ErrPlain.Error(), "use https:// in the remote's URL: git remote set-url"
+	case errors.Is(err, ErrNoOrg):
+		return ErrNoOrg.Error(), "git config --global credential.https://dev.azure.com.useHttpPath true"
+	case errors.Is(err, ErrBadPath):
+		return ErrBadPath.Error(), "the form is https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY"
+	case errors.Is(err, cred.ErrMalformed):
+		return Escape(err.Error()), "nothing was read or changed; look at the URL of the remote: git remote -v"
+	}
+	return explainVault(err)
+}
+
+func explainVault(err error) (what, hint string) {
+	what = Escape(err.Error())
+	switch {
+	case errors.Is(err, vault.ErrNoHome):
+		return what, "set HOME to your home directory"
+	case errors.Is(err, vault.ErrNewer):
+		return what, "it was not touched; install that version of patrol"
+	case errors.Is(err, vault.ErrCorrupt):
+		return what, "patrol status sets it aside and begins a new one"
+	case errors.Is(err, vault.ErrUnsafe):
+		return what, "make it yours alone (chown, chmod), or move it away"
+	case errors.Is(err, vault.ErrBusy):
+		return what, "try again; if it stays, look for a stopped patrol: ps -C patrol"
+	case errors.Is(err, vault.ErrLocked), errors.Is(err, vault.ErrNoKey), errors.Is(err, vault.ErrWrongKey):
+		return what, "patrol unlock"
+	case errors.Is(err, vault.ErrNoSource):
+		return what, "choose where the key is kept: patrol setup --key age"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return what, "the vault is as it was; make room on the disk and try again"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return what, "the vault is as it was; patrol needs to write to its directory"
+	}
+	return what, "patrol status"
+}
+
+// Escape shows a text of foreign origin on one line: bytes that a terminal
+// could obey, or that are not printable ASCII, appear as %XX.
+func Escape(s string) string {
+	const most = 300
+	var b strings.Builder
+	for i := range len(s) {
+		if b.Len() > most {
+			return b.String() + "..."
+		}
+		if c := s[i]; c < ' ' || c > '~' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
