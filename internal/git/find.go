@@ -1,0 +1,131 @@
+package git
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// ErrNotFound is returned by Find when PATH names no git that may be run.
+var ErrNotFound = errors.New("git was not found in PATH")
+
+// Find returns the absolute path of git, looked up in the PATH of env and
+// nowhere else. Empty and relative entries of PATH are skipped, and so are
+// entries inside the current directory or work tree: a clone must not be able
+// to bring its own git along (CVE-2020-26233, CVE-2020-27955). The error wraps
+// ErrNotFound and names what was skipped.
+func Find(env []string) (string, error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		cwd = "" // a deleted directory contains no git
+	}
+	return find(env, cwd)
+}
+
+func find(env []string, cwd string) (string, error) {
+	path, _ := lookupEnv(env, "PATH")
+	forbidden := untrusted(env, cwd)
+	var skipped []string
+	for _, dir := range filepath.SplitList(path) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		exe := filepath.Join(dir, gitName())
+		if !executable(exe) {
+			continue
+		}
+		if within(exe, forbidden) {
+			skipped = append(skipped, exe)
+			continue
+		}
+		return exe, nil
+	}
+	if len(skipped) > 0 {
+		return "", fmt.Errorf("%w, except inside the current directory: %q", ErrNotFound, skipped)
+	}
+	return "", ErrNotFound
+}
+
+func gitName() string {
+	if runtime.GOOS == "windows" {
+		return "git.exe"
+	}
+	return "git"
+}
+
+func executable(name string) bool {
+	st, err := os.Stat(name)
+	if err != nil || !st.Mode().IsRegular() {
+		return false
+	}
+	return runtime.GOOS == "windows" || st.Mode().Perm()&0o111 != 0
+}
+
+// untrusted lists the directories whose content may be somebody else's: where
+// we stand and the work tree around it. The home directory and whatever holds
+// it are left out, because a git that the user installed below it is the
+// user's own, and standing in / must not hide every program there is.
+func untrusted(env []string, cwd string) []string {
+	home := realPath(homeDir(env))
+	var dirs []string
+	for _, d := range []string{cwd, workTree(env, cwd)} {
+		d = realPath(d)
+		if d == "" || filepath.Dir(d) == d || home != "" && inside(home, d) {
+			continue
+		}
+		dirs = append(dirs, d)
+	}
+	return dirs
+}
+
+// workTree returns the directory that holds the repository we stand in, or "".
+func workTree(env []string, cwd string) string {
+	if wt, _ := lookupEnv(env, "GIT_WORK_TREE"); wt != "" {
+		if !filepath.IsAbs(wt) {
+			wt = filepath.Join(cwd, wt)
+		}
+		return wt
+	}
+	for d := cwd; d != ""; d = filepath.Dir(d) {
+		if _, err := os.Lstat(filepath.Join(d, ".git")); err == nil {
+			return d
+		}
+		if filepath.Dir(d) == d {
+			break
+		}
+	}
+	return ""
+}
+
+// within reports whether exe lies in one of dirs, by its name or by what its
+// name and directory link to.
+func within(exe string, dirs []string) bool {
+	for _, p := range []string{exe, realPath(filepath.Dir(exe)) + string(filepath.Separator), realPath(exe)} {
+		for _, d := range dirs {
+			if inside(filepath.Clean(p), d) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// inside reports whether path is dir or lies below it.
+func inside(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// realPath resolves links. A path that cannot be resolved stays as it is.
+func realPath(p string) string {
+	if p == "" {
+		return ""
+	}
+	if r, err := filepath.EvalSymlinks(p); err == nil {
+		return r
+	}
+	return filepath.Clean(p)
+}
