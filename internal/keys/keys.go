@@ -1,0 +1,60 @@
+// Package keys is where vault keys live: one file for each source. A source
+// keeps the 32 bytes that open one vault and knows nothing else.
+package keys
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// Source keeps the key of one vault.
+type Source interface {
+	// Load returns the key. Errors: vault.ErrNoKey where the source works but
+	// holds no key, vault.ErrLocked where a person must open it and cannot be
+	// asked or was wrong, vault.ErrNoSource where it does not work here.
+	Load(context.Context) (vault.Key, error)
+	// Save keeps the key, in place of an older one.
+	Save(context.Context, vault.Key) error
+}
+
+// Remover is a Source that can forget its key.
+type Remover interface{ Remove(context.Context) error }
+
+// Place is whose key a source is opened for.
+type Place struct {
+	Vault *vault.Vault
+	ID    string // of the vault: Header.ID
+
+	// Passphrase asks for the passphrase that opens a source; fresh means a
+	// new one is being chosen. It answers vault.ErrLocked when nobody can be
+	// asked.
+	Passphrase func(ctx context.Context, fresh bool) (cred.Secret, error)
+}
+
+// Kind is one way to keep keys.
+type Kind struct {
+	Name string // in the vault's header and in patrol.keySource
+	Help string
+	Open func(Place) Source
+}
+
+// Kinds lists every key source, the preferred first.
+func Kinds() []Kind {
+	return []Kind{
+		{"age", "a file sealed by a passphrase, cached in the kernel keyring", func(p Place) Source { return ageFile{p} }},
+		{"kernel", "the kernel keyring alone: nothing to type, gone after a reboot", func(p Place) Source { return kernel{p.ID} }},
+	}
+}
+
+// Find returns the kind of a name.
+func Find(name string) (Kind, error) {
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return k, nil
+		}
+	}
+	return Kind{}, fmt.Errorf("no key source is called %q", name)
+}
