@@ -3,7 +3,7 @@
 
 # die WHAT NEXT: what happened, and what to do about it.
 die() {
-	printf '%s: %s\n%s: hint: %s\n' "${0##*/}" "$1" "${0##*/}" "$2" >&2
+	printf '%s: %s\nhint: %s\n' "${0##*/}" "$1" "$2" >&2
 	exit 1
 }
 

@@ -9,7 +9,7 @@ root=$(cd "$here/../.." && pwd)
 cache=${CACHE:-$root/.cache}
 failed=0 total=0
 die() {
-	printf 'all.sh: %s\nall.sh: hint: %s\n' "$1" "$2" >&2
+	printf 'all.sh: %s\nhint: %s\n' "$1" "$2" >&2
 	exit 1
 }
 [ $# = 1 ] || die "one argument is needed" "usage: all.sh HELPER"

@@ -6,7 +6,7 @@
 # KEY_SOURCE=x  sets patrol.keySource (default: kernel)
 set -eu
 die() {
-	printf 'run.sh: %s\nrun.sh: hint: %s\n' "$1" "$2" >&2
+	printf 'run.sh: %s\nhint: %s\n' "$1" "$2" >&2
 	exit 1
 }
 [ $# -ge 2 ] || die "two arguments are needed" "usage: run.sh GIT_SOURCE HELPER [HELPER_WITH_TIMEOUT]"
