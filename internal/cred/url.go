@@ -4,37 +4,45 @@ import "strings"
 
 // url takes a whole URL apart the way Git's credential_from_url does and sets
 // its parts as if each had come on a line of its own. Git lets url reset what
-// came before; here a part that contradicts another line is refused.
+// came before; here a part that contradicts another line is refused, and so is
+// an earlier line that the URL does not repeat.
+// See https://github.com/git/git/blob/master/credential.c.
 func (p *parser) url(raw string) error {
+	earlier := len(p.seen)
 	protocol, rest, ok := strings.Cut(raw, "://")
-	if !ok {
+	if !ok || strings.Contains(protocol, "%") { // Git decodes no escape there
 		return malformed("url has no protocol")
 	}
 	authority, path := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, path = rest[:i], rest[i:]
 	}
+	type part struct{ key, value string }
+	parts := []part{{"protocol", protocol}}
 	host := authority
-	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		host = authority[at+1:]
-		user, password, hasPassword := strings.Cut(authority[:at], ":")
-		if err := p.decoded("username", user); err != nil {
+	// Git cuts at the first "@"; what then still holds one is no host.
+	if user, after, ok := strings.Cut(authority, "@"); ok {
+		host = after
+		user, password, hasPassword := strings.Cut(user, ":")
+		parts = append(parts, part{"username", user})
+		if hasPassword {
+			parts = append(parts, part{"password", password})
+		}
+	}
+	parts = append(parts, part{"host", host})
+	if path = strings.Trim(path, "/"); path != "" {
+		parts = append(parts, part{"path", path})
+	}
+	for _, one := range parts {
+		if _, again := p.seen[one.key]; again {
+			earlier--
+		}
+		if err := p.decoded(one.key, one.value); err != nil {
 			return err
 		}
-		if hasPassword {
-			if err := p.decoded("password", password); err != nil {
-				return err
-			}
-		}
 	}
-	if err := p.single("protocol", protocol); err != nil {
-		return err
-	}
-	if err := p.decoded("host", host); err != nil {
-		return err
-	}
-	if path = strings.Trim(path, "/"); path != "" {
-		return p.decoded("path", path)
+	if earlier > 0 {
+		return malformed("url after a line that it would take back")
 	}
 	return nil
 }
