@@ -75,7 +75,9 @@ func Read(r io.Reader) (Request, error) {
 		if err != nil && err != io.EOF {
 			return Request{}, fmt.Errorf("read credential request: %w", err)
 		}
-		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		if err == nil { // as Git does, take a CR for part of a line's end only before LF
+			line = strings.TrimSuffix(line[:len(line)-1], "\r")
+		}
 		if line == "" {
 			break
 		}
