@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// defaultPorts are folded away, so that host and host:443 are one identity.
-var defaultPorts = map[string]string{"https": "443", "http": "80"}
-
 // Canonical returns the one spelling of a host, with its port unless that is
 // the protocol's default: lower case, no trailing dot, IP literals in brackets
 // in their shortest form. It refuses everything outside letters, digits, "-",
@@ -20,8 +17,8 @@ func Canonical(protocol, host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if port == defaultPorts[protocol] {
-		port = ""
+	if protocol == "https" && port == "443" || protocol == "http" && port == "80" {
+		port = "" // host and host:443 are one identity
 	}
 	if strings.HasPrefix(name, "[") {
 		name, err = canonicalIPv6(name)
