@@ -24,7 +24,17 @@ type Reply struct {
 }
 
 // errUnsayable is returned for a value that the line format cannot carry.
-var errUnsayable = errors.New("the stored credential holds a byte that Git's protocol cannot carry")
+var errUnsayable = errors.New("the credential holds a byte that Git's protocol cannot carry")
+
+// sayable reports whether every value fits on one line for every reader.
+func sayable(values ...string) bool {
+	for _, v := range values {
+		if strings.ContainsAny(v, "\x00\r\n") {
+			return false
+		}
+	}
+	return true
+}
 
 // Write sends the reply in one call of w.Write, so that a helper that dies
 // never leaves Git with half a password. An empty Reply writes nothing.
@@ -37,10 +47,8 @@ func (r Reply) Write(w io.Writer) error {
 		b.WriteByte('\n')
 	}
 	values := []string{r.Username, r.Password.Reveal(), r.Refresh.Reveal(), r.AuthType, r.Credential.Reveal()}
-	for _, v := range values {
-		if strings.ContainsAny(v, "\x00\r\n") {
-			return errUnsayable
-		}
+	if !sayable(values...) {
+		return errUnsayable
 	}
 	if r.Credential.IsSet() {
 		line("capability[]", "authtype")
@@ -56,8 +64,9 @@ func (r Reply) Write(w io.Writer) error {
 	if r.Password.IsSet() {
 		line("password", r.Password.Reveal())
 	}
-	if s := r.Expiry.Unix(); !r.Expiry.IsZero() && s > 0 {
-		line("password_expiry_utc", strconv.FormatInt(s, 10))
+	if !r.Expiry.IsZero() {
+		// Git takes zero and what is below for "never expires".
+		line("password_expiry_utc", strconv.FormatInt(max(r.Expiry.Unix(), 1), 10))
 	}
 	if r.Refresh.IsSet() {
 		line("oauth_refresh_token", r.Refresh.Reveal())

@@ -250,6 +250,10 @@ func (p *parser) finish() (Request, error) {
 // Write sends the request on to another process of ours, without the server's
 // text, which nothing may rest on.
 func (r *Request) Write(w io.Writer) error {
+	values := []string{r.Protocol, r.Host, r.Path, r.Username, r.Password.Reveal(), r.Refresh.Reveal(), r.AuthType, r.Credential.Reveal()}
+	if !sayable(values...) || !sayable(r.Capabilities...) {
+		return errUnsayable
+	}
 	var b strings.Builder
 	line := func(key string, present bool, value string) {
 		if present {
