@@ -32,11 +32,25 @@ func openLock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}
-	if err := checkFile(f); err != nil {
+	err = checkFile(f)
+	if err == nil {
+		err = restoreOwner(f)
+	}
+	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// restoreOwner gives the owner's bits back, which the umask of the process that
+// made the file may have taken: without them the next process cannot open it.
+func restoreOwner(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Mode().Perm() == 0o600 {
+		return err
+	}
+	return f.Chmod(0o600)
 }
 
 // readFile reads a private file of at most limit bytes.
@@ -107,7 +121,8 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// makeDir makes the directory, private whatever the umask takes away.
+// makeDir makes the directory and its missing parents, private and usable
+// whatever the umask takes away.
 func makeDir(dir string) error {
 	err := checkDir(dir)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -116,17 +131,29 @@ func makeDir(dir string) error {
 	if err := checkParents(dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err == nil {
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrExist) {
+	if err := mkdirPrivate(dir); err != nil {
 		return err
 	}
 	return checkDir(dir)
+}
+
+func mkdirPrivate(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := mkdirPrivate(parent); err != nil {
+			return err
+		}
+	}
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // checkParents refuses to make a directory under one that another user owns:
@@ -165,8 +192,7 @@ func replaceFile(dir, temp, name string, data []byte) (err error) {
 			_ = os.Remove(path)
 		}
 	}()
-	// The umask can only have taken bits away; give the owner's back.
-	if err := f.Chmod(0o600); err != nil {
+	if err := restoreOwner(f); err != nil {
 		return err
 	}
 	if _, err := f.Write(data); err != nil {
@@ -184,12 +210,17 @@ func replaceFile(dir, temp, name string, data []byte) (err error) {
 	return syncDir(dir)
 }
 
-// syncDir makes the rename of a file in dir durable.
+// syncDir makes the rename of a file in dir durable, where the file system has
+// such a thing.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	err = d.Sync()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
+		return nil
+	}
+	return err
 }
