@@ -67,11 +67,11 @@ func makeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
 // has the old file open makes the rename fail for a moment, so it is repeated.
 func replaceFile(dir, temp, name string, data []byte) error {
 	path := filepath.Join(dir, temp)
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	err := writeSynced(path, data)
+	if err != nil {
 		_ = os.Remove(path)
 		return err
 	}
-	var err error
 	for range 50 {
 		if err = os.Rename(path, filepath.Join(dir, name)); err == nil {
 			return nil
@@ -80,4 +80,16 @@ func replaceFile(dir, temp, name string, data []byte) error {
 	}
 	_ = os.Remove(path)
 	return err
+}
+
+// writeSynced writes a file that is whole on the disk before it is renamed.
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
