@@ -1,0 +1,92 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// credential is what kind of thing a request presented.
+type credential string
+
+// The kinds, as the request log names them.
+const (
+	credentialNone   credential = "none"
+	credentialPAT    credential = "pat"    // a secret the emulator issued
+	credentialBasic  credential = "basic"  // some other user name and password
+	credentialBearer credential = "bearer" // an OAuth access token
+	credentialOther  credential = "other"
+)
+
+// verdict is what became of it.
+type verdict int
+
+const (
+	anonymous verdict = iota // nothing presented
+	rejected                 // presented, and worthless here
+	expired                  // a token of this organization, too old
+	signedIn
+)
+
+// caller is who makes a request.
+type caller struct {
+	credential credential
+	verdict    verdict
+	user       *user  // set if signedIn
+	scope      string // of the token, if signedIn
+	patID      string // set for every known token, also a refused one
+}
+
+// authenticate decides who makes a request to an organization. A password is
+// never accepted unless it is a token: alternate credentials were removed in
+// January 2024, see
+// https://learn.microsoft.com/en-us/azure/devops/repos/git/auth-overview
+func (e *Emulator) authenticate(r *http.Request, o *organization) caller {
+	header := r.Header.Get("Authorization")
+	kind, _, _ := strings.Cut(header, " ")
+	switch {
+	case header == "":
+		return caller{credential: credentialNone, verdict: anonymous}
+	case strings.EqualFold(kind, "Bearer"):
+		return caller{credential: credentialBearer, verdict: rejected}
+	case !strings.EqualFold(kind, "Basic"):
+		return caller{credential: credentialOther, verdict: rejected}
+	}
+	_, password, ok := r.BasicAuth()
+	pat, known := e.pats.find(password)
+	if !ok || !known {
+		return caller{credential: credentialBasic, verdict: rejected}
+	}
+	c := caller{credential: credentialPAT, patID: pat.ID, verdict: e.judge(pat, o)}
+	if c.verdict == signedIn {
+		c.user, c.scope = e.world.user(pat.User), pat.Scope
+		e.pats.used(pat.ID)
+	}
+	return c
+}
+
+// judge says whether a known token is good for the organization now. Only
+// expiry is told apart, and only to those the token was good for.
+func (e *Emulator) judge(p PAT, o *organization) verdict {
+	now := e.Now()
+	u := e.world.user(p.User)
+	global := p.Organizations == nil
+	switch {
+	case !p.Revoked.IsZero(), now.Before(p.ValidFrom.Add(-clockSkew)):
+		return rejected
+	case !global && !slices.Contains(p.Organizations, o.name):
+		return rejected
+	case global && !now.Before(e.globalPATsEnd):
+		return rejected
+	case !belongs(u.grants, o.name):
+		return rejected
+	case !now.Before(p.ValidTo):
+		return expired
+	}
+	return signedIn
+}
+
+// clockSkew lets a token be used whose start is a moment ahead of a clock
+// that a test has moved back.
+const clockSkew = 5 * time.Minute
