@@ -134,6 +134,7 @@ func decodeRecord(r *Record, b string) bool {
 		}
 		b = rest
 	}
+	r.sealed.whose = r.identity()
 	return true
 }
 
@@ -188,7 +189,7 @@ func decodeSealed(value string) (sealedSecret, bool) {
 	if m <= 0 || offset > maxFile || length > maxFile {
 		return sealedSecret{}, false
 	}
-	return sealedSecret{value[:nonceSize], int(offset), int(length)}, true
+	return sealedSecret{nonce: value[:nonceSize], offset: int(offset), length: int(length)}, true
 }
 
 func appendTime(b []byte, t time.Time) []byte {

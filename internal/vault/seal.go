@@ -89,15 +89,33 @@ type sealedSecret struct {
 	nonce  string
 	offset int
 	length int
+	whose  identity
 }
 
 // seal appends the encrypted secrets of rec to blobs.
 func (r *Records) seal(rec *Record, s Secrets, blobs []byte) []byte {
 	nonce := randomBytes(nonceSize)
 	start := len(blobs)
-	blobs = r.keys.secret.Seal(blobs, nonce, encodeSecrets(s), r.identity(rec))
-	rec.sealed = sealedSecret{string(nonce), start, len(blobs) - start}
+	whose := rec.identity()
+	blobs = r.keys.secret.Seal(blobs, nonce, encodeSecrets(s), whose.bytes(r.ID))
+	rec.sealed = sealedSecret{string(nonce), start, len(blobs) - start, whose}
 	return blobs
+}
+
+// unsealed returns the secrets that the next write must seal: those that
+// were set, those of a record whose identity changed under them, and those of a
+// new record that has none. A damaged one is not among them.
+func (r *Records) unsealed(rec *Record) (s Secrets, stale bool) {
+	switch {
+	case rec.fresh != nil:
+		return *rec.fresh, true
+	case rec.sealed.nonce == "":
+		return Secrets{}, true
+	case rec.sealed.whose == rec.identity():
+		return Secrets{}, false
+	}
+	s, err := r.open(rec)
+	return s, err == nil
 }
 
 func (r *Records) open(rec *Record) (Secrets, error) {
@@ -105,17 +123,24 @@ func (r *Records) open(rec *Record) (Secrets, error) {
 	if len(at.nonce) != nonceSize || at.offset < 0 || at.length < 0 || at.offset > len(r.blobs)-at.length {
 		return Secrets{}, fmt.Errorf("secret of record %s: %w", rec.ID, ErrCorrupt)
 	}
-	plain, err := r.keys.secret.Open(nil, []byte(at.nonce), r.blobs[at.offset:at.offset+at.length], r.identity(rec))
+	plain, err := r.keys.secret.Open(nil, []byte(at.nonce), r.blobs[at.offset:at.offset+at.length], at.whose.bytes(r.ID))
 	if err != nil {
 		return Secrets{}, fmt.Errorf("secret of record %s: %w", rec.ID, ErrCorrupt)
 	}
 	return decodeSecrets(string(plain))
 }
 
-// identity is the associated data of a secret: whose it is and where it goes.
-func (r *Records) identity(rec *Record) []byte {
-	var b []byte
-	for _, s := range []string{r.ID, rec.ID, string(rec.Kind), rec.Host, rec.Org, rec.Path, rec.Account, rec.AuthType} {
+// identity is what a secret is bound to: whose it is and where it goes.
+type identity [7]string
+
+func (r *Record) identity() identity {
+	return identity{r.ID, string(r.Kind), r.Host, r.Org, r.Path, r.Account, r.AuthType}
+}
+
+// bytes is the associated data of a secret in the vault of that id.
+func (i identity) bytes(vaultID string) []byte {
+	b := appendBytes(nil, vaultID)
+	for _, s := range i {
 		b = appendBytes(b, s)
 	}
 	return b

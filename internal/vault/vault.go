@@ -148,18 +148,18 @@ func (r *Records) encode() ([]byte, error) {
 	var blobs []byte
 	for i := range r.List {
 		rec := &r.List[i]
-		if rec.fresh == nil {
-			// Unchanged secrets are copied as they are: only their place moves,
-			// and one that is damaged stays so without harm to the others.
-			at := rec.sealed
-			if at.offset < 0 || at.offset > len(r.blobs)-at.length {
-				at.length, at.offset = 0, 0
-			}
-			rec.sealed.offset, rec.sealed.length = len(blobs), at.length
-			blobs = append(blobs, r.blobs[at.offset:at.offset+at.length]...)
+		if s, stale := r.unsealed(rec); stale {
+			blobs = r.seal(rec, s, blobs)
 			continue
 		}
-		blobs = r.seal(rec, *rec.fresh, blobs)
+		// Unchanged secrets are copied as they are: only their place moves,
+		// and one that is damaged stays so without harm to the others.
+		at := rec.sealed
+		if at.offset < 0 || at.offset > len(r.blobs)-at.length {
+			at.length, at.offset = 0, 0
+		}
+		rec.sealed.offset, rec.sealed.length = len(blobs), at.length
+		blobs = append(blobs, r.blobs[at.offset:at.offset+at.length]...)
 	}
 	line := r.line()
 	nonce := randomBytes(nonceSize)
