@@ -34,7 +34,12 @@ func KeyFromBytes(b []byte) (Key, error) {
 }
 
 // Bytes returns the key itself, for a key source to keep.
-func (k Key) Bytes() []byte { return append([]byte(nil), k.k[:]...) }
+func (k Key) Bytes() []byte {
+	if k.k == nil {
+		return nil
+	}
+	return append([]byte(nil), k.k[:]...)
+}
 
 // IsSet reports whether there is a key.
 func (k Key) IsSet() bool { return k.k != nil }
@@ -45,8 +50,14 @@ func (Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[vault key]")) }
 // MarshalText keeps the key out of JSON and slog.
 func (Key) MarshalText() ([]byte, error) { return []byte("[vault key]"), nil }
 
-// ID names the key in the vault's header without telling anything of it.
-func (k Key) ID() string { return hex.EncodeToString(mac(k.k[:], []byte("patrol key id"))[:8]) }
+// ID names the key in the vault's header without telling anything of it. The
+// zero Key has none.
+func (k Key) ID() string {
+	if k.k == nil {
+		return ""
+	}
+	return hex.EncodeToString(mac(k.k[:], []byte("patrol key id"))[:8])
+}
 
 // subkeys are derived from the vault key and the vault's id, one for each use.
 type subkeys struct {

@@ -89,25 +89,26 @@ func (v *Vault) Load() (*File, error) {
 }
 
 func parseFile(raw string) (*File, error) {
-	end := strings.IndexByte(raw[:min(len(raw), maxHeader)], '\n') + 1
-	words := strings.Split(strings.TrimSuffix(raw[:end], "\n"), " ")
+	head, _, whole := strings.Cut(raw[:min(len(raw), maxHeader)], "\n")
+	words := strings.Split(head, " ")
 	if len(words) < 2 || words[0] != magic {
 		return nil, fmt.Errorf("%w: it does not begin as a vault does", ErrCorrupt)
 	}
-	n, err := strconv.Atoi(words[1])
+	n, err := strconv.ParseUint(words[1], 10, 64)
 	if err != nil || n < 1 {
 		return nil, fmt.Errorf("%w: it does not begin as a vault does", ErrCorrupt)
 	}
-	if n > format {
+	if n > format { // whatever else its first line may hold
 		return nil, ErrNewer
 	}
-	if len(words) != 6 {
+	if !whole || len(words) != 6 {
 		return nil, fmt.Errorf("%w: its first line is incomplete", ErrCorrupt)
 	}
 	generation, err := strconv.ParseUint(words[5], 10, 64)
-	if err != nil || !isHex(words[2]) || !isHex(words[3]) {
+	if err != nil || !isHex(words[2]) || !isHex(words[3]) || !isWord(words[4]) {
 		return nil, fmt.Errorf("%w: its first line is incomplete", ErrCorrupt)
 	}
+	end := len(head) + 1
 	return &File{Header{words[2], words[3], words[4], generation}, raw[:end], raw[end:]}, nil
 }
 
@@ -117,12 +118,27 @@ func isHex(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789abcdef") == ""
 }
 
+// isWord holds the name of a key source to printable ASCII: it is shown before
+// anything proves where the file comes from.
+func isWord(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // Open decrypts the index. Errors: ErrWrongKey, ErrCorrupt.
 func (f *File) Open(key Key) (*Records, error) {
 	if key.ID() != f.KeyID {
 		return nil, ErrWrongKey
 	}
-	r := &Records{Header: f.Header, keys: key.subkeys(f.ID)}
+	return f.open(key.subkeys(f.ID))
+}
+
+func (f *File) open(keys subkeys) (*Records, error) {
+	r := &Records{Header: f.Header, keys: keys}
 	if len(f.body) < nonceSize+4 {
 		return nil, fmt.Errorf("%w: it ends early", ErrCorrupt)
 	}
@@ -208,6 +224,9 @@ func (v *Vault) Create(ctx context.Context, source string, save func(id string, 
 		return Key{}, err
 	}
 	defer unlock()
+	if !isWord(source) {
+		return Key{}, fmt.Errorf("%q cannot be the name of a key source", source)
+	}
 	if _, err := v.Load(); err == nil {
 		return Key{}, ErrExists
 	} else if !errors.Is(err, ErrNone) {
@@ -225,6 +244,14 @@ func (v *Vault) write(r *Records) error {
 	data, err := r.encode()
 	if err != nil {
 		return err
+	}
+	// What does not open again never takes the place of what does.
+	f, err := parseFile(string(data))
+	if err == nil {
+		_, err = f.open(r.keys)
+	}
+	if err != nil {
+		return fmt.Errorf("the vault was left as it was: the new one would not open: %v", err)
 	}
 	if err := replaceFile(v.dir, newName, fileName, data); err != nil {
 		return fmt.Errorf("write %s: %w", v.Path(), err)
@@ -247,8 +274,12 @@ func (v *Vault) SetAside(ctx context.Context, seen func(*File, error) bool) (str
 	}
 	for n := 1; ; n++ {
 		to := fmt.Sprintf("%s.aside-%d", v.Path(), n)
-		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Lstat(to)
+		if errors.Is(err, fs.ErrNotExist) {
 			return to, os.Rename(v.Path(), to)
+		}
+		if err != nil {
+			return "", err
 		}
 	}
 }
