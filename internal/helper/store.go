@@ -13,14 +13,15 @@ func Storable(req *cred.Request, t Target, now time.Time) bool {
 	case req.Ephemeral, !req.Expiry.IsZero() && !now.Before(req.Expiry):
 		return false
 	case t.Azure:
-		return req.Password.IsSet() && req.Password.Reveal() != "" && !req.Credential.IsSet()
+		return req.HasUsername && req.Password.IsSet() && req.Password.Reveal() != "" && !req.Credential.IsSet()
 	default:
 		return req.Password.IsSet() && req.HasUsername || req.Credential.IsSet()
 	}
 }
 
 // StoreChanges reports whether store would change the vault. Most often it
-// would not: Git hands back what it was just given.
+// would not: Git hands back what it was just given, for Azure under whatever
+// user name it asked with.
 func StoreChanges(r *vault.Records, t Target, req *cred.Request) bool {
 	if r.WasIssued(req.Password) || r.WasIssued(req.Credential) {
 		return false
@@ -30,15 +31,18 @@ func StoreChanges(r *vault.Records, t Target, req *cred.Request) bool {
 			return false
 		}
 	}
+	held := false
 	for i := range r.List {
-		if rec := &r.List[i]; sameEntry(rec, t) {
+		rec := &r.List[i]
+		if sameEntry(rec, t) {
 			s, err := r.Secrets(rec)
 			return err != nil || !s.Secret.Equal(req.Password) || !s.Refresh.Equal(req.Refresh) ||
 				!s.Credential.Equal(req.Credential) || rec.AuthType != req.AuthType ||
 				!rec.Expires.Equal(req.Expiry) || !rec.Suspect.IsZero()
 		}
+		held = held || t.Azure && sameAccount(rec, t) && equalSecret(r, rec, req)
 	}
-	return true
+	return !held
 }
 
 // Store keeps what Git hands over, in place of an entry of the same identity.
@@ -61,13 +65,18 @@ func Store(r *vault.Records, t Target, req *cred.Request, now time.Time) error {
 // of t: a token typed into a URL does not take its place unasked.
 func keptByPatrol(r *vault.Records, t Target) bool {
 	for i := range r.List {
-		rec := &r.List[i]
-		if rec.Ours() && rec.Host == t.Host && rec.Org == t.Org &&
-			(!t.HasAccount || cred.EqualFold(rec.Account, t.Account)) {
+		if rec := &r.List[i]; rec.Ours() && sameAccount(rec, t) {
 			return true
 		}
 	}
 	return false
+}
+
+// sameAccount reports whether rec is of the organisation of t, and of the
+// account of t if it names one.
+func sameAccount(rec *vault.Record, t Target) bool {
+	return rec.Host == t.Host && rec.Org == t.Org &&
+		(!t.HasAccount || cred.EqualFold(rec.Account, t.Account))
 }
 
 // sameEntry reports whether rec is the entry that a store for t replaces.
