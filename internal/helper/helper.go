@@ -110,14 +110,18 @@ func (p Program) get(req *cred.Request, t Target) int {
 	if err != nil {
 		return p.Become("get", req)
 	}
-	if err := reply.Write(p.Stdout); err != nil {
-		Say(p.Stderr, err, t)
-		return Failed
+	err = reply.Write(p.Stdout)
+	switch {
+	case err == nil:
+		return Done
+	case t.Azure:
+		return Refuse(p.Stdout, p.Stderr, err, t)
 	}
-	return Done
+	Say(p.Stderr, err, t)
+	return Failed
 }
 
-// change does store and erase. Whether there is anything to change is decided
+// change does store and erase. Whether there is anything to change is tried out
 // without the lock; only then is the change made under it.
 func (p Program) change(operation string, req *cred.Request, t Target) int {
 	now := p.Now()
@@ -136,7 +140,7 @@ func (p Program) change(operation string, req *cred.Request, t Target) int {
 	if err != nil {
 		return p.Become(operation, req)
 	}
-	if operation == "store" && !StoreChanges(r, t, req) {
+	if errors.Is(Change(operation, r, t, req, now), vault.ErrUnchanged) {
 		return Done
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
