@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -40,14 +41,19 @@ func Load(vaultID string) (vault.Key, error) {
 	return key, err
 }
 
-// Save keeps the key of a vault; a timeout of zero means for ever.
+// Save keeps the key of a vault; a timeout of zero means for ever. The kernel
+// counts whole seconds: a part of one counts as one.
 func Save(vaultID string, key vault.Key, timeout time.Duration) error {
+	if timeout < 0 {
+		return fmt.Errorf("kernel keyring: %v is no time to keep a key", timeout)
+	}
+	seconds := min((timeout+time.Second-1)/time.Second, math.MaxInt32)
 	return possessed(func() error {
 		id, err := unix.AddKey(keyType, description(vaultID), key.Bytes(), unix.KEY_SPEC_USER_KEYRING)
 		if err != nil {
 			return err
 		}
-		_, err = unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, int(timeout/time.Second), 0, 0)
+		_, err = unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, int(seconds), 0, 0)
 		return err
 	})
 }
