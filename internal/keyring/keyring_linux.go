@@ -47,7 +47,11 @@ func Save(vaultID string, key vault.Key, timeout time.Duration) error {
 	if timeout < 0 {
 		return fmt.Errorf("kernel keyring: %v is no time to keep a key", timeout)
 	}
-	seconds := min((timeout+time.Second-1)/time.Second, math.MaxInt32)
+	seconds := timeout / time.Second
+	if timeout%time.Second > 0 {
+		seconds++
+	}
+	seconds = min(seconds, math.MaxInt32)
 	return possessed(func() error {
 		id, err := unix.AddKey(keyType, description(vaultID), key.Bytes(), unix.KEY_SPEC_USER_KEYRING)
 		if err != nil {
