@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// ErrNotFound is returned by Find when PATH names no git that may be run.
-var ErrNotFound = errors.New("git was not found in PATH")
+// ErrNotFound is returned when PATH names no program of that name that may be run.
+var ErrNotFound = errors.New("not found in PATH")
 
 // Find returns the absolute path of git, looked up in the PATH of env and
 // nowhere else. Empty and relative entries of PATH are skipped, and so are
@@ -18,14 +18,25 @@ var ErrNotFound = errors.New("git was not found in PATH")
 // to bring its own git along (CVE-2020-26233, CVE-2020-27955). The error wraps
 // ErrNotFound and names what was skipped.
 func Find(env []string) (string, error) {
-	cwd, err := os.Getwd()
-	if err != nil {
-		cwd = "" // a deleted directory contains no git
-	}
-	return find(env, cwd)
+	return FindProgram(gitName(), env)
 }
 
-func find(env []string, cwd string) (string, error) {
+// FindProgram is Find for another program. An absolute name is taken as it is.
+func FindProgram(name string, env []string) (string, error) {
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		cwd = "" // a deleted directory contains no program
+	}
+	return find(name, env, cwd)
+}
+
+func find(name string, env []string, cwd string) (string, error) {
+	if name != filepath.Base(name) {
+		return "", fmt.Errorf("%w: %q is neither absolute nor a name", ErrNotFound, name)
+	}
 	path, _ := lookupEnv(env, "PATH")
 	forbidden := untrusted(env, cwd)
 	var skipped []string
@@ -33,7 +44,7 @@ func find(env []string, cwd string) (string, error) {
 		if !filepath.IsAbs(dir) {
 			continue
 		}
-		exe := filepath.Join(dir, gitName())
+		exe := filepath.Join(dir, name)
 		if !executable(exe) {
 			continue
 		}
@@ -44,9 +55,9 @@ func find(env []string, cwd string) (string, error) {
 		return exe, nil
 	}
 	if len(skipped) > 0 {
-		return "", fmt.Errorf("%w, except inside the current directory: %q", ErrNotFound, skipped)
+		return "", fmt.Errorf("%s: %w, except inside the current directory: %q", name, ErrNotFound, skipped)
 	}
-	return "", ErrNotFound
+	return "", fmt.Errorf("%s: %w", name, ErrNotFound)
 }
 
 func gitName() string {

@@ -63,7 +63,7 @@ func TestFindX01(t *testing.T) {
 	}
 	for _, tt := range tests {
 		env := []string{"PATH=" + strings.Join(tt.path, ":"), "HOME=" + home}
-		got, err := find(env, tt.cwd)
+		got, err := find(gitName(), env, tt.cwd)
 		if tt.want == "" {
 			if !errors.Is(err, ErrNotFound) {
 				t.Errorf("%s: got %q, %v", tt.name, got, err)
@@ -74,7 +74,7 @@ func TestFindX01(t *testing.T) {
 			t.Errorf("%s: got %q, %v", tt.name, got, err)
 		}
 	}
-	if got, err := find([]string{"PATH=" + good, "GIT_WORK_TREE=" + root + "/good"}, sub); err == nil {
+	if got, err := find(gitName(), []string{"PATH=" + good, "GIT_WORK_TREE=" + root + "/good"}, sub); err == nil {
 		t.Errorf("GIT_WORK_TREE: got %q", got)
 	}
 }

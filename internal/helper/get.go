@@ -114,3 +114,22 @@ func Answer(r *vault.Records, rec *vault.Record, t Target, req *cred.Request) (c
 	}
 	return reply, nil
 }
+
+// WhyNot says in words why a record of the same host does not answer t.
+func WhyNot(rec *vault.Record, t Target, now time.Time) string {
+	switch {
+	case rec.Org != t.Org:
+		return "it is for " + rec.Org
+	case t.Azure:
+		if err := usable(rec, t, now); err != nil {
+			return err.Error()
+		}
+	case rec.HasPath != t.HasPath || rec.Path != t.Path:
+		return "it is for another path"
+	case t.HasAccount && rec.Account != t.Account:
+		return ErrAccount.Error()
+	case rec.Dead(now):
+		return ErrExpired.Error()
+	}
+	return "another one goes first"
+}

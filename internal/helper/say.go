@@ -21,19 +21,10 @@ func Say(w io.Writer, err error, t Target) {
 
 // Explain returns the two lines for an error of this package, cred or vault.
 func Explain(err error, t Target) (what, hint string) {
-	org := t.Org
+	if what, hint, ok := ExplainTarget(err, t); ok {
+		return what, hint
+	}
 	switch {
-	case errors.Is(err, ErrNoRecord):
-		return "no token for " + org, "patrol login --pat " + org
-	case errors.Is(err, ErrAccount):
-		return fmt.Sprintf("the token for %s is of another account than %s", org, Escape(t.Account)),
-			"take the user name out of the URL, or sign in as it: patrol login --pat " + org
-	case errors.Is(err, ErrExpired):
-		return "the token for " + org + " has expired", "make a new one, then: patrol login --pat " + org
-	case errors.Is(err, ErrSuspect):
-		return "Azure DevOps refused the token for " + org, "make a new one, then: patrol login --pat " + org
-	case errors.Is(err, ErrOrg):
-		return org + " is not on the list of organisations that patrol may answer", "patrol setup --only shows and changes the list"
 	case errors.Is(err, ErrPlain):
 		return ErrPlain.Error(), "use https:// in the remote's URL: git remote set-url"
 	case errors.Is(err, ErrNoOrg):
@@ -46,6 +37,29 @@ func Explain(err error, t Target) (what, hint string) {
 	return explainVault(err)
 }
 
+// ExplainTarget explains why an organisation has no answer; ok is false for
+// any other error.
+func ExplainTarget(err error, t Target) (what, hint string, ok bool) {
+	ok = true
+	switch org := t.Org; {
+	case errors.Is(err, ErrNoRecord):
+		what, hint = "no token for "+org, "patrol login --pat "+org
+	case errors.Is(err, ErrAccount):
+		what = fmt.Sprintf("the token for %s is of another account than %s", org, Escape(t.Account))
+		hint = "take the user name out of the URL, or sign in as it: patrol login --pat " + org
+	case errors.Is(err, ErrExpired):
+		what, hint = "the token for "+org+" has expired", "make a new one, then: patrol login --pat "+org
+	case errors.Is(err, ErrSuspect):
+		what, hint = "Azure DevOps refused the token for "+org, "make a new one, then: patrol login --pat "+org
+	case errors.Is(err, ErrOrg):
+		what = org + " is not on the list of organisations that patrol may answer"
+		hint = "patrol setup --only ORG,... changes the list"
+	default:
+		ok = false
+	}
+	return what, hint, ok
+}
+
 func explainVault(err error) (what, hint string) {
 	what = Escape(err.Error())
 	switch {
@@ -54,7 +68,7 @@ func explainVault(err error) (what, hint string) {
 	case errors.Is(err, vault.ErrNewer):
 		return what, "it was not touched; install that version of patrol"
 	case errors.Is(err, vault.ErrCorrupt):
-		return what, "patrol status sets it aside and begins a new one"
+		return what, "patrol login sets it aside and begins a new one"
 	case errors.Is(err, vault.ErrUnsafe):
 		return what, "make it yours alone (chown, chmod), or move it away"
 	case errors.Is(err, vault.ErrBusy):

@@ -1,0 +1,25 @@
+// Command patrol is what people run, and what git-credential-patrol becomes
+// when the vault alone cannot answer Git.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/cli"
+	"github.com/gitpatrol/patrol/internal/term"
+)
+
+func main() {
+	executable, err := os.Executable()
+	if err != nil {
+		executable = os.Args[0]
+	}
+	os.Exit(cli.Main(context.Background(), cli.Env{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Environ: os.Environ(), Executable: executable, Now: time.Now, Terminal: term.Open,
+		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
+	}))
+}

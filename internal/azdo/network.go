@@ -1,0 +1,58 @@
+package azdo
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// transportError sorts what net/http reports when there is no answer.
+func transportError(op string, err error) error {
+	// The url.Error around it says the URL again, and the method.
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	e := &Error{Kind: ErrNetwork, Op: op, Err: err}
+	var proxy *proxyFailure
+	var dial *net.OpError
+	var ca *caFailure
+	switch {
+	case errors.As(err, &proxy):
+		e.Kind, e.Status = ErrProxy, proxy.status
+	case errors.As(err, &dial) && (dial.Op == "proxyconnect" || strings.HasPrefix(dial.Op, "socks")):
+		e.Kind = ErrProxy
+	case errors.As(err, &ca), isTLS(err):
+		e.Kind = ErrTLS
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Err = fmt.Errorf("no answer in time: %w", err)
+	}
+	return e
+}
+
+// isTLS recognizes the errors of crypto/tls and crypto/x509, not all of which
+// have a type.
+func isTLS(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	if errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &unknown) || errors.As(err, &name) {
+		return true
+	}
+	var alert *net.OpError
+	if errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error") {
+		return true
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if s := err.Error(); strings.HasPrefix(s, "tls: ") || strings.HasPrefix(s, "x509: ") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/term"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// problem is an error with its second line and its exit code.
+type problem struct {
+	what, hint string
+	code       int
+}
+
+func (p *problem) Error() string { return p.what }
+
+// failed is a problem of exit code 1.
+func failed(hint, format string, args ...any) error {
+	return &problem{fmt.Sprintf(format, args...), hint, helper.Failed}
+}
+
+// signIn is a problem that signing in solves.
+func signIn(hint, format string, args ...any) error {
+	return &problem{fmt.Sprintf(format, args...), hint, helper.SignIn}
+}
+
+// usage is a problem of the command line.
+func usage(cmd *cobra.Command, err error) error {
+	what, _, _ := strings.Cut(err.Error(), "\n")
+	return &problem{what, cmd.CommandPath() + " --help", helper.Usage}
+}
+
+// explain turns any error into its two lines and exit code.
+func explain(err error) *problem {
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+		return p
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		what, _, _ := strings.Cut(err.Error(), "\n")
+		return &problem{what, "patrol --help", helper.Usage}
+	case errors.Is(err, term.ErrCanceled):
+		return &problem{"cancelled; nothing was changed", "type the command again to start over", helper.Failed}
+	case errors.Is(err, term.ErrNoTerminal):
+		return &problem{"there is no terminal to ask at", "see --help for the way without a terminal", helper.Failed}
+	case errors.Is(err, cred.ErrMalformed):
+		return &problem{helper.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
+	}
+	if p := explainServer(err); p != nil {
+		return p
+	}
+	what, hint := helper.Explain(err, helper.Target{})
+	code := helper.Failed
+	if errors.Is(err, vault.ErrLocked) {
+		code = helper.SignIn
+	}
+	return &problem{what, hint, code}
+}
+
+// fail prints an error and returns its exit code.
+func (a *app) fail(err error) int {
+	p := explain(err)
+	if a.json {
+		line, _ := json.Marshal(struct {
+			Error string `json:"error"`
+			Hint  string `json:"hint"`
+			Code  int    `json:"code"`
+		}{p.what, p.hint, p.code})
+		fmt.Fprintf(a.Stderr, "%s\n", line)
+		return p.code
+	}
+	fmt.Fprintf(a.Stderr, "patrol: %s\nhint: %s\n", term.Escape(p.what), term.Escape(p.hint))
+	return p.code
+}
+
+// note prints a line for people.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.Stderr, "patrol: %s\n", term.Escape(fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,304 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// configEdit changes one file of Git's configuration, by Git itself, on a copy
+// that then replaces the file: all of the changes are made or none.
+type configEdit struct {
+	git     string
+	env     []string
+	own     string // our value of credential.helper
+	copy    string // the file being edited
+	changes []string
+}
+
+// marker notes in which sections setup added useHttpPath, so that remove takes
+// out only that.
+const marker = "patrolSetup"
+
+// locate finds the file that git config --global or --system would write.
+func (e *configEdit) locate(ctx context.Context, system bool, getenv func(string) string) (string, error) {
+	if system {
+		if path := getenv("GIT_CONFIG_SYSTEM"); path != "" {
+			return path, nil
+		}
+		if out, err := e.run(ctx, "var", "GIT_CONFIG_SYSTEM"); err == nil { // Git 2.41 and later
+			first, _, _ := strings.Cut(out, "\n")
+			return first, nil
+		}
+		return "/etc/gitconfig", nil
+	}
+	if path := getenv("GIT_CONFIG_GLOBAL"); path != "" {
+		return path, nil
+	}
+	home := getenv("HOME")
+	if !filepath.IsAbs(home) {
+		return "", failed("set HOME to your home directory", "HOME is not set, so there is no configuration of yours to change")
+	}
+	path := filepath.Join(home, ".gitconfig")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	xdg := getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(xdg) {
+		xdg = filepath.Join(home, ".config")
+	}
+	if other := filepath.Join(xdg, "git", "config"); isFile(other) {
+		return other, nil
+	}
+	return path, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// apply runs change on a copy of the file at path, under the name of Git's own
+// lock for it, and puts the copy in its place unless dry.
+func (e *configEdit) apply(ctx context.Context, path string, dry bool, change func() error) ([]string, error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // as Git does for configuration kept elsewhere and linked
+	}
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, failed("see who may read and write it: ls -l "+path, "%v", err)
+	}
+	e.copy = path + ".lock"
+	if dry {
+		dir, err := os.MkdirTemp("", "patrol-setup-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		e.copy = filepath.Join(dir, "config")
+	}
+	if err := writeCopy(e.copy, path, old); err != nil {
+		return nil, err
+	}
+	defer os.Remove(e.copy)
+	if err := change(); err != nil {
+		return nil, err
+	}
+	if dry || len(e.changes) == 0 {
+		return e.changes, nil
+	}
+	if err := os.Rename(e.copy, path); err != nil {
+		return nil, failed("nothing was changed; see who may write it: ls -l "+path, "%v", err)
+	}
+	return e.changes, nil
+}
+
+// writeCopy makes the copy with the mode of the original.
+func writeCopy(copyPath, path string, content []byte) error {
+	mode := fs.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	f, err := os.OpenFile(copyPath, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return failed("let the other one end; if there is none, remove "+copyPath, "another program is changing %s", path)
+	}
+	if err != nil {
+		return failed("nothing was changed; see who may write there: ls -ld "+filepath.Dir(path), "%v", err)
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
+		_ = os.Remove(copyPath)
+		return failed("nothing was changed", "%v", err)
+	}
+	return nil
+}
+
+// add writes our entries behind those that are there.
+func (e *configEdit) add(ctx context.Context, allHosts bool) error {
+	sections := []string{}
+	if allHosts {
+		sections = append(sections, "credential")
+	}
+	for _, url := range azureURLs() {
+		sections = append(sections, "credential."+url)
+	}
+	for _, section := range sections {
+		if err := e.addHelper(ctx, section+".helper"); err != nil {
+			return err
+		}
+		if section == "credential" {
+			continue
+		}
+		if err := e.addHTTPPath(ctx, section); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *configEdit) addHelper(ctx context.Context, key string) error {
+	values, err := e.values(ctx, key)
+	if err != nil {
+		return err
+	}
+	if n := len(values); n >= 2 && values[n-2] == "" && values[n-1] == e.own && len(withoutOurs(values)) == n-2 {
+		return nil
+	}
+	if err := e.dropOurs(ctx, key, values); err != nil {
+		return err
+	}
+	if err := e.addValue(ctx, key, ""); err != nil {
+		return err
+	}
+	return e.addValue(ctx, key, e.own)
+}
+
+func (e *configEdit) addHTTPPath(ctx context.Context, section string) error {
+	values, err := e.values(ctx, section+".useHttpPath")
+	if err != nil || len(values) > 0 && values[len(values)-1] == "true" {
+		return err
+	}
+	if err := e.addValue(ctx, section+".useHttpPath", "true"); err != nil {
+		return err
+	}
+	return e.addValue(ctx, section+"."+marker, "useHttpPath")
+}
+
+// remove takes out what add put in, in every section there may be.
+func (e *configEdit) remove(ctx context.Context) error {
+	sections := []string{"credential"}
+	for _, url := range azureURLs() {
+		sections = append(sections, "credential."+url)
+	}
+	for _, section := range sections {
+		values, err := e.values(ctx, section+".helper")
+		if err != nil {
+			return err
+		}
+		if err := e.dropOurs(ctx, section+".helper", values); err != nil {
+			return err
+		}
+		marks, err := e.values(ctx, section+"."+marker)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(marks, "useHttpPath") {
+			continue
+		}
+		if err := e.unset(ctx, section+"."+marker, "useHttpPath"); err != nil {
+			return err
+		}
+		if err := e.unset(ctx, section+".useHttpPath", "true"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropOurs removes every helper value that names git-credential-patrol, with
+// the empty one before it.
+func (e *configEdit) dropOurs(ctx context.Context, key string, values []string) error {
+	kept := withoutOurs(values)
+	var left []string
+	for _, v := range values {
+		if slices.Contains(kept, v) {
+			left = append(left, v)
+		} else if err := e.unset(ctx, key, v); err != nil {
+			return err
+		}
+	}
+	if slices.Equal(left, kept) {
+		return nil
+	}
+	// An empty value of the person's own stays while ours goes: write the list anew.
+	e.changes = append(e.changes, "- "+key+" = ")
+	if _, err := e.run(ctx, "config", "--file", e.copy, "--unset-all", key); err != nil {
+		return err
+	}
+	for _, v := range kept {
+		if _, err := e.run(ctx, "config", "--file", e.copy, "--add", key, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutOurs leaves out our helpers, wherever they were installed, and the
+// reset before each.
+func withoutOurs(values []string) []string {
+	var kept []string
+	for _, v := range values {
+		name := v[strings.LastIndexAny(v, "/\\")+1:]
+		if filepath.IsAbs(v) && (name == "git-credential-patrol" || name == "git-credential-patrol.exe") {
+			if n := len(kept); n > 0 && kept[n-1] == "" {
+				kept = kept[:n-1]
+			}
+			continue
+		}
+		kept = append(kept, v)
+	}
+	return kept
+}
+
+func (e *configEdit) addValue(ctx context.Context, key, value string) error {
+	e.changes = append(e.changes, "+ "+key+" = "+value)
+	_, err := e.run(ctx, "config", "--file", e.copy, "--add", key, value)
+	return err
+}
+
+// unset removes a value, every time it stands there; once it is gone, it does
+// nothing.
+func (e *configEdit) unset(ctx context.Context, key, value string) error {
+	now, err := e.values(ctx, key)
+	if err != nil || !slices.Contains(now, value) {
+		return err
+	}
+	e.changes = append(e.changes, "- "+key+" = "+value)
+	_, err = e.run(ctx, "config", "--file", e.copy, "--unset-all", key, "^"+quoteRegexp(value)+"$")
+	return err
+}
+
+// quoteRegexp makes an extended regular expression of a literal text.
+func quoteRegexp(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if strings.ContainsRune(`\.+*?()|[]{}^$`, c) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// values lists a key's values in order; none when it is absent.
+func (e *configEdit) values(ctx context.Context, key string) ([]string, error) {
+	out, err := e.run(ctx, "config", "--file", e.copy, "-z", "--get-all", key)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 { // the key is not there
+		return nil, nil
+	}
+	if err != nil || out == "" {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(out, "\x00"), "\x00"), nil
+}
+
+func (e *configEdit) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, e.git, args...)
+	cmd.Env, cmd.Dir = e.env, os.TempDir()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		first, _, _ := strings.Cut(stderr.String(), "\n")
+		return "", fmt.Errorf("git %s: %w %s", args[0], err, first)
+	}
+	return stdout.String(), nil
+}

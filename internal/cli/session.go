@@ -1,0 +1,320 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/git"
+	"github.com/gitpatrol/patrol/internal/keyring"
+	"github.com/gitpatrol/patrol/internal/keys"
+	"github.com/gitpatrol/patrol/internal/term"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// cacheTime is how long the kernel keyring keeps a key that a person unlocked.
+const cacheTime = 8 * time.Hour
+
+// session is the vault of this run and what is needed to open it.
+type session struct {
+	*app
+	vault  *vault.Vault
+	config *git.Config
+	ask    bool // a person may be asked
+	key    vault.Key
+}
+
+// session finds the vault and reads Git's configuration, once.
+func (a *app) session(ctx context.Context, ask bool) (*session, error) {
+	dir, err := vault.DefaultDir(a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	config, err := a.gitConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{app: a, vault: vault.In(dir), config: config, ask: ask}, nil
+}
+
+func (a *app) gitConfig(ctx context.Context) (*git.Config, error) {
+	exe, err := git.Find(a.Environ)
+	if err != nil {
+		return nil, failed("install git, and see that its directory is in PATH", "%v", err)
+	}
+	config, err := git.Load(ctx, exe, a.Environ)
+	if err != nil {
+		return nil, failed("git config --list --show-origin", "%v", err)
+	}
+	return config, nil
+}
+
+// open unlocks and opens the vault. A damaged one, and one whose key is gone,
+// is set aside with a line about it; then, as where there is none, the error
+// is vault.ErrNone.
+func (s *session) open(ctx context.Context) (*vault.Records, error) {
+	f, err := s.vault.Load()
+	if errors.Is(err, vault.ErrCorrupt) {
+		return nil, s.setAside(ctx, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.unlock(ctx, f)
+	if errors.Is(err, vault.ErrCorrupt) || errors.Is(err, vault.ErrNoKey) {
+		return nil, s.setAside(ctx, err)
+	}
+	return r, err
+}
+
+// unlock opens f with the key from the kernel keyring, else from its source;
+// what the source gave is then cached in the kernel keyring.
+func (s *session) unlock(ctx context.Context, f *vault.File) (*vault.Records, error) {
+	if key, err := keyring.Load(f.ID); err == nil {
+		if r, err := f.Open(key); !errors.Is(err, vault.ErrWrongKey) {
+			s.key = key
+			return r, err
+		}
+	}
+	kind, err := keys.Find(f.Source)
+	if err != nil {
+		return nil, failed("it was not touched; install the version of patrol that made it", "%v", err)
+	}
+	key, err := kind.Open(s.place(f.ID)).Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.Open(key)
+	if errors.Is(err, vault.ErrWrongKey) {
+		return nil, fmt.Errorf("%w: key source %s holds the key of another vault", vault.ErrNoKey, f.Source)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.key = key
+	s.cache(f.Header)
+	return r, nil
+}
+
+// cache puts the key where git-credential-patrol looks for it. Where the
+// kernel has no keyring, each use of the vault unlocks it anew.
+func (s *session) cache(h vault.Header) {
+	if h.Source != "kernel" {
+		_ = keyring.Save(h.ID, s.key, cacheTime)
+	}
+}
+
+func (s *session) place(id string) keys.Place {
+	return keys.Place{Vault: s.vault, ID: id, Passphrase: s.askPassphrase}
+}
+
+// setAside moves a vault that cannot be opened out of the way, if it still
+// cannot, and returns vault.ErrNone.
+func (s *session) setAside(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	to, err := s.vault.SetAside(ctx, func(f *vault.File, err error) bool {
+		if err == nil {
+			_, err = s.unlock(ctx, f)
+		}
+		return errors.Is(err, vault.ErrCorrupt) || errors.Is(err, vault.ErrNoKey)
+	})
+	if err != nil && !errors.Is(err, vault.ErrUnchanged) {
+		return err
+	}
+	if to != "" {
+		s.note("%v; it is kept as %s", cause, to)
+		s.note("a new vault is begun: patrol login --pat ORG")
+	}
+	return vault.ErrNone
+}
+
+// lockWait bounds how long a command waits for another writer.
+const lockWait = 10 * time.Second
+
+// update changes the vault under its lock.
+func (s *session) update(ctx context.Context, change func(*vault.Records) error) error {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	return s.vault.Update(ctx, s.key, change)
+}
+
+// ensure opens the vault, making one first where there is none.
+func (s *session) ensure(ctx context.Context, source string) (*vault.Records, error) {
+	r, err := s.open(ctx)
+	if !errors.Is(err, vault.ErrNone) {
+		return r, err
+	}
+	kind, err := s.chooseSource(source)
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.vault.Create(ctx, kind.Name, func(id string, key vault.Key) error {
+		return kind.Open(s.place(id)).Save(ctx, key)
+	})
+	if errors.Is(err, vault.ErrExists) { // another process was quicker
+		return s.open(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.vault.Load()
+	if err != nil {
+		return nil, err
+	}
+	s.key = key
+	s.cache(f.Header)
+	return f.Open(key)
+}
+
+// chooseSource decides where the key of a new vault is kept: as asked, as
+// configured, else a passphrase where a person can give one, else the kernel
+// keyring where that is ours alone.
+func (s *session) chooseSource(asked string) (keys.Kind, error) {
+	if e, ok := s.config.Get("patrol.keySource"); ok && asked == "" {
+		asked = e.Value
+	}
+	if asked != "" {
+		kind, err := keys.Find(asked)
+		if err != nil {
+			return kind, failed("the sources are: "+sourceNames(), "%v", err)
+		}
+		return kind, nil
+	}
+	if s.canAsk() || s.hasPassphraseSource() {
+		return keys.Find("age")
+	}
+	if keys.KernelShared(s.getenv) {
+		return keys.Kind{}, failed("patrol setup --key age, or --key kernel if that is what you want",
+			"this container shares its kernel keyring with others of the same user, so patrol does not choose it by itself")
+	}
+	return keys.Find("kernel")
+}
+
+func sourceNames() string {
+	var names []string
+	for _, k := range keys.Kinds() {
+		names = append(names, k.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (s *session) canAsk() bool {
+	if !s.ask {
+		return false
+	}
+	t, err := s.Terminal()
+	if err != nil {
+		return false
+	}
+	_ = t.Close()
+	return true
+}
+
+func (s *session) hasPassphraseSource() bool {
+	_, command := s.config.Get("patrol.passphraseCommand")
+	return command || s.descriptor() >= 0
+}
+
+// descriptor is the open file that holds the passphrase, or -1.
+func (s *session) descriptor() int {
+	if s.passphraseFD >= 0 {
+		return s.passphraseFD
+	}
+	if n, err := strconv.Atoi(s.getenv("PATROL_PASSPHRASE_FD")); err == nil && n > 2 {
+		return n
+	}
+	return -1
+}
+
+// askPassphrase takes the passphrase from the file descriptor, the command of
+// patrol.passphraseCommand, or the person, in that order.
+func (s *session) askPassphrase(ctx context.Context, fresh bool) (cred.Secret, error) {
+	if s.passphrase != nil {
+		return *s.passphrase, nil
+	}
+	secret, err := s.readPassphrase(ctx, fresh)
+	if err == nil && secret.Reveal() == "" {
+		err = fmt.Errorf("%w: the passphrase is empty", vault.ErrLocked)
+	}
+	if err == nil {
+		s.passphrase = &secret
+	}
+	return secret, err
+}
+
+func (s *session) readPassphrase(ctx context.Context, fresh bool) (cred.Secret, error) {
+	if fd := s.descriptor(); fd >= 0 {
+		f := s.OpenFD(fd)
+		defer f.Close()
+		return firstLine(f)
+	}
+	if e, ok := s.config.Get("patrol.passphraseCommand"); ok {
+		return s.passphraseFrom(ctx, e.Value)
+	}
+	if !s.ask {
+		return cred.Secret{}, vault.ErrLocked
+	}
+	t, err := s.Terminal()
+	if err != nil {
+		return cred.Secret{}, fmt.Errorf("%w: %v", vault.ErrLocked, err)
+	}
+	defer t.Close()
+	if !fresh {
+		return t.AskSecret(ctx, "Passphrase of the patrol vault: ")
+	}
+	one, err := t.AskSecret(ctx, "Choose a passphrase for the patrol vault: ")
+	if err != nil {
+		return one, err
+	}
+	again, err := t.AskSecret(ctx, "The same again: ")
+	if err == nil && !one.Equal(again) {
+		err = failed("type the command again", "the two passphrases differ; nothing was changed")
+	}
+	return one, err
+}
+
+// passphraseTime bounds a passphrase command, which may itself ask a person.
+const passphraseTime = 2 * time.Minute
+
+// passphraseFrom runs a command without a shell: words between blanks, the
+// first of them a program in PATH outside the working directory.
+func (s *session) passphraseFrom(ctx context.Context, line string) (cred.Secret, error) {
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return cred.Secret{}, failed("git config --global patrol.passphraseCommand 'pass show patrol'", "patrol.passphraseCommand is empty")
+	}
+	program, err := git.FindProgram(words[0], s.Environ)
+	if err != nil {
+		return cred.Secret{}, failed("use the absolute path of a program in patrol.passphraseCommand", "%v", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, passphraseTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, words[1:]...)
+	cmd.Env, cmd.Dir, cmd.Stderr = git.Environ(s.Environ), filepath.Dir(program), s.Stderr
+	out, err := cmd.Output()
+	defer clear(out)
+	if err != nil {
+		return cred.Secret{}, fmt.Errorf("%w: %s: %v", vault.ErrLocked, filepath.Base(program), err)
+	}
+	return firstLine(bytes.NewReader(out))
+}
+
+// firstLine reads a secret that ends at the first line's end.
+func firstLine(r io.Reader) (cred.Secret, error) {
+	text, err := io.ReadAll(io.LimitReader(r, term.MaxLine))
+	defer clear(text)
+	if err != nil {
+		return cred.Secret{}, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return cred.NewSecret(strings.TrimSuffix(line, "\r")), nil
+}

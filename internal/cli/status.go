@@ -1,0 +1,269 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gitpatrol/patrol/internal/git"
+	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/keyring"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// token is a record without its secret, as --json prints it.
+type token struct {
+	ID        string    `json:"id"`
+	Kind      string    `json:"kind"`
+	State     string    `json:"state"` // valid, expired, suspect
+	Host      string    `json:"host"`
+	Org       string    `json:"organization,omitempty"`
+	Path      string    `json:"path,omitempty"`
+	Account   string    `json:"account,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	Scopes    []string  `json:"scopes,omitempty"`
+	Created   time.Time `json:"created,omitzero"`
+	Expires   time.Time `json:"expires,omitzero"`
+	Verified  time.Time `json:"verified,omitzero"`
+	Suspected time.Time `json:"suspected,omitzero"`
+}
+
+func tokenJSON(r *vault.Record, now time.Time) token {
+	return token{
+		ID: r.ID, Kind: string(r.Kind), State: state(r, now), Host: r.Host, Org: r.Org, Path: r.Path,
+		Account: r.Account, Name: r.Name, Scopes: strings.Fields(r.Scopes),
+		Created: r.Created, Expires: r.Expires, Verified: r.Verified, Suspected: r.Suspect,
+	}
+}
+
+func state(r *vault.Record, now time.Time) string {
+	switch {
+	case r.Dead(now):
+		return "expired"
+	case !r.Suspect.IsZero():
+		return "suspect"
+	}
+	return "valid"
+}
+
+// describe names a record in a sentence.
+func describe(r *vault.Record) string {
+	where := r.Host
+	if r.Org != "" {
+		where = r.Org
+	}
+	if r.HasPath {
+		where += "/" + r.Path
+	}
+	what := map[vault.Kind]string{vault.PAT: "token", vault.Password: "password"}[r.Kind]
+	if r.Account == "" {
+		return what + " for " + where
+	}
+	return what + " of " + r.Account + " for " + where
+}
+
+type status struct {
+	Version string      `json:"version"`
+	Vault   vaultStatus `json:"vault"`
+	Tokens  []token     `json:"tokens"`
+	Allowed []string    `json:"allowedOrganizations,omitempty"`
+	Git     gitStatus   `json:"git"`
+}
+
+type vaultStatus struct {
+	Path       string `json:"path"`
+	State      string `json:"state"` // none, open, locked, or what is wrong
+	ID         string `json:"id,omitempty"`
+	Generation uint64 `json:"generation,omitempty"`
+	KeySource  string `json:"keySource,omitempty"`
+	KeyStays   string `json:"keyStays,omitempty"` // how long the kernel keyring keeps the key
+}
+
+type gitStatus struct {
+	Program string      `json:"program"`
+	Azure   []hostSetup `json:"azure"`
+}
+
+// hostSetup is how Git is configured to ask for one host.
+type hostSetup struct {
+	URL         string   `json:"url"`
+	Helpers     []string `json:"helpers"`
+	UseHTTPPath bool     `json:"useHttpPath"`
+	Patrol      bool     `json:"patrol"`          // this patrol is asked
+	Other       bool     `json:"other,omitempty"` // so is another helper, which gets every token to store
+}
+
+func statusCommand(a *app) *cobra.Command {
+	return a.addJSON(&cobra.Command{
+		Use:   "status",
+		Short: "show tokens, expiry, the vault's key and Git's configuration",
+		Long: `Show what patrol keeps and how it is reached: every token with its expiry (never
+the token itself), where the vault's key is and how long it stays unlocked, and
+whether Git asks patrol. It changes nothing and asks nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
+	})
+}
+
+func (a *app) status(ctx context.Context) error {
+	s, err := a.session(ctx, false)
+	if err != nil {
+		return err
+	}
+	out := status{Version: buildVersion(), Tokens: []token{}, Git: s.gitStatus()}
+	r, err := s.peek()
+	out.Vault = s.vaultStatus(err)
+	if r != nil {
+		out.Allowed = r.AllowOrg
+		for i := range r.List {
+			out.Tokens = append(out.Tokens, tokenJSON(&r.List[i], a.Now()))
+		}
+	}
+	if a.json {
+		return a.printJSON(out)
+	}
+	a.showStatus(&out)
+	return nil
+}
+
+// peek opens the vault if that takes no question and changes nothing.
+func (s *session) peek() (*vault.Records, error) {
+	f, err := s.vault.Load()
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyring.Load(f.ID)
+	if err != nil {
+		return nil, err
+	}
+	return f.Open(key)
+}
+
+func (s *session) vaultStatus(err error) vaultStatus {
+	v := vaultStatus{Path: s.vault.Path(), State: "open"}
+	switch {
+	case errors.Is(err, vault.ErrNone):
+		v.State = "none"
+	case errors.Is(err, vault.ErrNoKey), errors.Is(err, vault.ErrNoSource):
+		v.State = "locked"
+	case err != nil:
+		v.State = err.Error()
+	}
+	if f, err := s.vault.Load(); err == nil {
+		v.ID, v.Generation, v.KeySource = f.ID, f.Generation, f.Source
+		v.KeyStays, _ = keyring.Remaining(f.ID)
+		if v.State == "locked" && f.Source == "kernel" {
+			v.State = "its key is gone from the kernel keyring; the next login sets it aside and begins a new one"
+		}
+	}
+	return v
+}
+
+// azureURLs are the two forms of Azure Repos URLs Git is configured for.
+func azureURLs() []string {
+	return []string{"https://" + helper.AzureHost, "https://*.visualstudio.com"}
+}
+
+func (s *session) gitStatus() gitStatus {
+	program, _ := git.Find(s.Environ)
+	g := gitStatus{Program: program}
+	for _, url := range azureURLs() {
+		host := strings.TrimPrefix(url, "https://")
+		g.Azure = append(g.Azure, s.hostSetup(url, git.Target{Protocol: "https", Host: strings.Replace(host, "*", "org", 1)}))
+	}
+	return g
+}
+
+func (s *session) hostSetup(url string, t git.Target) hostSetup {
+	h := hostSetup{URL: url, Helpers: []string{}}
+	for _, e := range s.config.Helpers(t) {
+		h.Helpers = append(h.Helpers, e.Value)
+		if e.Value == helperValue(s.Executable) {
+			h.Patrol = true
+		} else {
+			h.Other = true
+		}
+	}
+	if e, ok := s.config.Credential(t, "useHttpPath"); ok {
+		h.UseHTTPPath, _ = e.Bool()
+	}
+	return h
+}
+
+func (a *app) showStatus(st *status) {
+	switch st.Vault.State {
+	case "none":
+		a.print("Vault: none yet (%s)\n", st.Vault.Path)
+	case "open":
+		a.print("Vault: open, %d entries (%s)\n", len(st.Tokens), st.Vault.Path)
+		a.print("Key:   %s; in the kernel keyring for %s\n", st.Vault.KeySource, remainingWords(st.Vault.KeyStays))
+	case "locked":
+		a.print("Vault: locked (%s)\nKey:   %s; to open it: patrol unlock\n", st.Vault.Path, st.Vault.KeySource)
+	default:
+		a.print("Vault: %s (%s)\n", st.Vault.State, st.Vault.Path)
+	}
+	if len(st.Allowed) > 0 {
+		a.print("Only:  %s\n", strings.Join(st.Allowed, ", "))
+	}
+	for _, h := range st.Git.Azure {
+		a.print("Git:   %s %s\n", h.URL, gitWords(h))
+	}
+	if len(st.Tokens) == 0 {
+		return
+	}
+	a.print("\n")
+	var rows [][]string
+	for _, t := range st.Tokens {
+		where := t.Host
+		if t.Org != "" {
+			where = t.Org
+		}
+		if t.Path != "" {
+			where += "/" + t.Path
+		}
+		rows = append(rows, []string{where, t.Account, t.Kind, t.State, expiryWords(t, a.Now()), t.ID})
+	}
+	a.table([]string{"FOR", "ACCOUNT", "KIND", "STATE", "EXPIRES", "ID"}, rows)
+}
+
+func gitWords(h hostSetup) string {
+	switch {
+	case !h.Patrol:
+		return "does not ask patrol; to change that: patrol setup"
+	case h.Other:
+		return "asks patrol, and another helper that gets every token too: " + strings.Join(h.Helpers, ", ")
+	case !h.UseHTTPPath:
+		return "asks patrol without the organisation (useHttpPath is off); to change that: patrol setup"
+	}
+	return "asks patrol"
+}
+
+func expiryWords(t token, now time.Time) string {
+	if t.Expires.IsZero() {
+		return "unknown"
+	}
+	left := t.Expires.Sub(now)
+	switch {
+	case left <= 0:
+		return day(t.Expires)
+	case left < 48*time.Hour:
+		return fmt.Sprintf("%s (%s)", day(t.Expires), left.Round(time.Minute))
+	}
+	return fmt.Sprintf("%s (%d days)", day(t.Expires), int(left/(24*time.Hour)))
+}
+
+// remainingWords explains what proc_keys(5) prints.
+func remainingWords(stays string) string {
+	if stays == "perm" {
+		return "good, until the next reboot"
+	}
+	units := map[string]string{"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+	if n := len(stays); n > 1 && units[stays[n-1:]] != "" {
+		return stays[:n-1] + " " + units[stays[n-1:]]
+	}
+	return stays
+}
