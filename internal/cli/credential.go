@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
@@ -100,8 +101,12 @@ func (s *session) clear(ctx context.Context, r *vault.Records, rec *vault.Record
 	if err != nil {
 		return err
 	}
-	_, err = s.verify(ctx, rec.Org, secrets.Secret)
-	if err != nil {
+	switch _, err = s.verify(ctx, rec.Org, secrets.Secret); {
+	case errors.Is(err, azdo.ErrExpired):
+		return helper.ErrExpired
+	case errors.Is(err, azdo.ErrRefused):
+		return helper.ErrSuspect
+	case err != nil:
 		return err
 	}
 	// Refused by Git again so soon after the server accepted it, the token is

@@ -94,6 +94,9 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 	if dry || len(e.changes) == 0 {
 		return e.changes, nil
 	}
+	if info, err := os.Stat(e.copy); err == nil && info.Size() == 0 && len(old) > 0 {
+		return e.changes, os.Remove(path) // nothing is left but what setup had made
+	}
 	if err := os.Rename(e.copy, path); err != nil {
 		return nil, failed("nothing was changed; see who may write it: ls -l "+path, "%v", err)
 	}

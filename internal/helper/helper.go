@@ -145,14 +145,30 @@ func (p Program) change(operation string, req *cred.Request, t Target) int {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
 	defer cancel()
+	var doubt error
 	err = v.Update(ctx, key, func(r *vault.Records) error {
-		return Change(operation, r, t, req, now)
+		err := Change(operation, r, t, req, now)
+		if err == nil {
+			doubt = Doubt(operation, r, t, now)
+		}
+		return err
 	})
-	if err != nil {
+	if err = errors.Join(err, doubt); err != nil {
 		Say(p.Stderr, err, t)
 		return Failed
 	}
 	return Done
+}
+
+// Doubt returns ErrSuspect after an erase that left a token of patrol's own
+// suspect: Git will only say that authentication failed.
+func Doubt(operation string, r *vault.Records, t Target, now time.Time) error {
+	if operation == "erase" && t.Azure {
+		if _, err := Pick(r, t, now); errors.Is(err, ErrSuspect) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Change applies store or erase to opened records.
