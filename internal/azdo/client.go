@@ -2,6 +2,8 @@ package azdo
 
 import (
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,25 +37,20 @@ type Config struct {
 
 // Client makes calls of the Azure DevOps REST API. It is safe for concurrent use.
 type Client struct {
-	http    *http.Client
+	via     http.RoundTripper
 	agent   string
 	timeout time.Duration
 	now     func() time.Time
 }
 
-// New returns a Client. It follows no redirect and keeps no cookie.
+// New returns a Client. There is no http.Client in it: nothing that could follow
+// a redirect, keep a cookie or send a body a second time.
 func New(config Config) *Client {
 	timeout := config.Timeout
 	if timeout <= 0 || timeout > MaxTimeout {
 		timeout = MaxTimeout
 	}
-	return &Client{
-		http: &http.Client{
-			Transport:     config.Transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		agent: "patrol/" + config.Version, timeout: timeout, now: config.Now,
-	}
+	return &Client{via: config.Transport, agent: "patrol/" + config.Version, timeout: timeout, now: config.Now}
 }
 
 // ValidOrganization reports whether name can be the name of an organisation:
@@ -111,7 +108,7 @@ func (c *Client) send(ctx context.Context, req call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply, err := c.http.Do(r)
+	reply, err := c.via.RoundTrip(r)
 	if err != nil {
 		return nil, transportError(req.op, err)
 	}
@@ -122,33 +119,38 @@ func (c *Client) send(ctx context.Context, req call) (*answer, error) {
 	case len(body) > maxBody:
 		a.body = nil
 		return nil, c.failure(req, a, ErrReply, fmt.Errorf("it is larger than %d MiB", maxBody>>20))
+	case notGzip(err):
+		return nil, c.failure(req, a, ErrReply, err)
 	case err != nil:
 		return nil, transportError(req.op, err)
 	}
 	return a, nil
 }
 
+// notGzip tells an answer that does not decompress from a broken connection.
+func notGzip(err error) bool {
+	var corrupt flate.CorruptInputError
+	return errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
+}
+
 func (c *Client) request(ctx context.Context, req call) (*http.Request, error) {
-	var body io.Reader
+	r, err := http.NewRequestWithContext(ctx, req.method, req.url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", req.op, err)
+	}
 	if req.body != nil {
 		encoded, err := json.Marshal(req.body)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", req.op, err)
 		}
-		// Not a type net/http can rewind: what was sent once is not sent again.
-		body = io.MultiReader(bytes.NewReader(encoded))
-	}
-	r, err := http.NewRequestWithContext(ctx, req.method, req.url, body)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", req.op, err)
+		// Without GetBody, what was sent once cannot be sent again.
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(encoded)), int64(len(encoded))
+		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("User-Agent", c.agent)
 	r.Header.Set("Accept", "application/json;api-version="+req.version)
 	// 401 instead of a redirect to the sign-in page.
 	r.Header.Set("X-TFS-FedAuthRedirect", "Suppress")
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
 	if err := req.auth.set(r.Header); err != nil {
 		return nil, fmt.Errorf("%s: %w", req.op, err)
 	}

@@ -7,17 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"strings"
 )
 
-// transportError sorts what net/http reports when there is no answer.
+// transportError sorts what the transport reports when there is no answer.
 func transportError(op string, err error) error {
-	// The url.Error around it says the URL again, and the method.
-	var outer *url.Error
-	if errors.As(err, &outer) {
-		err = outer.Err
-	}
 	e := &Error{Kind: ErrNetwork, Op: op, Err: err}
 	var proxy *proxyFailure
 	var dial *net.OpError

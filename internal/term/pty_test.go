@@ -130,7 +130,7 @@ func (s *screen) child(what string) (*exec.Cmd, *strings.Builder) {
 	}
 	cmd := exec.Command(exe)
 	out := &strings.Builder{}
-	cmd.Env, cmd.Stdout = append(os.Environ(), childVariable+"="+what), out
+	cmd.Env, cmd.Stdout = childEnv(what), out
 	cmd.ExtraFiles = []*os.File{s.tty}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
 	if err := cmd.Start(); err != nil {
@@ -146,6 +146,11 @@ func (s *screen) child(what string) (*exec.Cmd, *strings.Builder) {
 }
 
 const childVariable = "PATROL_TERM_TEST_CHILD"
+
+// childEnv also keeps the race detector from sleeping a second at exit.
+func childEnv(what string) []string {
+	return append(os.Environ(), childVariable+"="+what, "GORACE=atexit_sleep_ms=0")
+}
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(childVariable) {
@@ -182,7 +187,7 @@ func inBackground() (string, error) {
 		return "", err
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childVariable+"=open")
+	cmd.Env = childEnv("open")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.Output()
 	return string(out), err

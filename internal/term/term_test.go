@@ -243,7 +243,7 @@ func TestNoTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env, cmd.SysProcAttr = append(os.Environ(), childVariable+"=open"), &syscall.SysProcAttr{Setsid: true}
+	cmd.Env, cmd.SysProcAttr = childEnv("open"), &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.Output()
 	if err != nil || !strings.HasPrefix(string(out), "error: "+ErrNoTerminal.Error()) {
 		t.Errorf("%q, %v", out, err)
