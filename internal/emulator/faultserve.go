@@ -22,9 +22,10 @@ func (e *Emulator) serveFault(rec *recorder, r *http.Request, f Fault) {
 		rec.entry.Status = 0
 		panic(http.ErrAbortHandler)
 	case FaultSlow:
-		if pause(r, time.Duration(f.Delay)) {
-			e.serveService(rec, r)
+		if !pause(r, time.Duration(f.Delay)) {
+			panic(http.ErrAbortHandler)
 		}
+		e.serveService(rec, r)
 		return
 	}
 	e.setCommonHeaders(rec, r)

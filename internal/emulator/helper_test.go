@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -157,4 +158,22 @@ func commit(t *testing.T, e *Emulator, dir, name, content string) {
 	}
 	mustGit(t, e, dir, "", "add", name)
 	mustGit(t, e, dir, "", "commit", "-q", "-m", "Change "+name)
+}
+
+// lockedBuffer is a buffer that the emulator writes while a test reads.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
