@@ -59,7 +59,7 @@ func (a *app) refuse(err error, t helper.Target) error {
 		return werr
 	}
 	if what, hint, ok := helper.ExplainTarget(err, t); ok {
-		return signIn(hint, "%s", what)
+		return &problem{what, hint, helper.Code(err)}
 	}
 	return err
 }

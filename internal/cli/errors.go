@@ -11,7 +11,6 @@ import (
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/term"
-	"github.com/gitpatrol/patrol/internal/vault"
 )
 
 // problem is an error with its second line and its exit code.
@@ -58,11 +57,7 @@ func explain(err error) *problem {
 		return p
 	}
 	what, hint := helper.Explain(err, helper.Target{})
-	code := helper.Failed
-	if errors.Is(err, vault.ErrLocked) {
-		code = helper.SignIn
-	}
-	return &problem{what, hint, code}
+	return &problem{what, hint, helper.Code(err)}
 }
 
 // fail prints an error and returns its exit code.

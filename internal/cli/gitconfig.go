@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // configEdit changes one file of Git's configuration, by Git itself, on a copy
@@ -67,7 +69,7 @@ func isFile(path string) bool {
 
 // apply runs change on a copy of the file at path, under the name of Git's own
 // lock for it, and puts the copy in its place unless dry.
-func (e *configEdit) apply(ctx context.Context, path string, dry bool, change func() error) ([]string, error) {
+func (e *configEdit) apply(ctx context.Context, path string, dry bool, change func(context.Context) error) ([]string, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // as Git does for configuration kept elsewhere and linked
 	}
@@ -75,6 +77,12 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failed("see who may read and write it: ls -l "+path, "%v", err)
 	}
+	if err := ownDir(filepath.Dir(path)); err != nil {
+		return nil, failed("run patrol setup as that user", "%v", err)
+	}
+	// Git's lock must not stay behind when the person interrupts.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	e.copy = path + ".lock"
 	if dry {
 		dir, err := os.MkdirTemp("", "patrol-setup-")
@@ -88,7 +96,7 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 		return nil, err
 	}
 	defer os.Remove(e.copy)
-	if err := change(); err != nil {
+	if err := change(ctx); err != nil {
 		return nil, err
 	}
 	if dry || len(e.changes) == 0 {
@@ -103,13 +111,10 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 	return e.changes, nil
 }
 
-// writeCopy makes the copy with the mode of the original.
+// writeCopy makes the copy with the mode of the original, a new file with the
+// one the umask leaves, as Git does.
 func writeCopy(copyPath, path string, content []byte) error {
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	f, err := os.OpenFile(copyPath, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := os.OpenFile(copyPath, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
 		return failed("let the other one end; if there is none, remove "+copyPath, "another program is changing %s", path)
 	}
@@ -117,7 +122,10 @@ func writeCopy(copyPath, path string, content []byte) error {
 		return failed("nothing was changed; see who may write there: ls -ld "+filepath.Dir(path), "%v", err)
 	}
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
+	if info, statErr := os.Stat(path); statErr == nil {
+		err = errors.Join(err, f.Chmod(info.Mode().Perm()))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(copyPath)
 		return failed("nothing was changed", "%v", err)
 	}

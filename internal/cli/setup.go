@@ -227,7 +227,7 @@ func (s *session) setupGit(ctx context.Context, f setupFlags) error {
 	if err != nil {
 		return err
 	}
-	changes, err := edit.apply(ctx, path, f.dryRun, func() error {
+	changes, err := edit.apply(ctx, path, f.dryRun, func(ctx context.Context) error {
 		if f.remove {
 			return edit.remove(ctx)
 		}

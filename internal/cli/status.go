@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,11 +68,18 @@ func describe(r *vault.Record) string {
 }
 
 type status struct {
-	Version string      `json:"version"`
-	Vault   vaultStatus `json:"vault"`
-	Tokens  []token     `json:"tokens"`
-	Allowed []string    `json:"allowedOrganizations,omitempty"`
-	Git     gitStatus   `json:"git"`
+	Version  string      `json:"version"`
+	Vault    vaultStatus `json:"vault"`
+	Accounts []account   `json:"accounts"`
+	Tokens   []token     `json:"tokens"`
+	Allowed  []string    `json:"allowedOrganizations,omitempty"`
+	Git      gitStatus   `json:"git"`
+}
+
+// account is a person with what they can reach.
+type account struct {
+	Account string   `json:"account"`
+	For     []string `json:"for"` // organisations, and hosts of another kind
 }
 
 type vaultStatus struct {
@@ -114,7 +122,7 @@ func (a *app) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out := status{Version: buildVersion(), Tokens: []token{}, Git: s.gitStatus()}
+	out := status{Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, Git: s.gitStatus()}
 	r, err := s.peek()
 	out.Vault = s.vaultStatus(err)
 	if r != nil {
@@ -122,12 +130,40 @@ func (a *app) status(ctx context.Context) error {
 		for i := range r.List {
 			out.Tokens = append(out.Tokens, tokenJSON(&r.List[i], a.Now()))
 		}
+		out.Accounts = accounts(out.Tokens)
 	}
 	if a.json {
 		return a.printJSON(out)
 	}
 	a.showStatus(&out)
 	return nil
+}
+
+// accounts gathers the tokens by whom they belong to, in the tokens' order.
+func accounts(tokens []token) []account {
+	list := []account{}
+	for _, t := range tokens {
+		if t.Account == "" {
+			continue
+		}
+		i := slices.IndexFunc(list, func(a account) bool { return a.Account == t.Account })
+		if i < 0 {
+			i = len(list)
+			list = append(list, account{Account: t.Account})
+		}
+		if where := t.where(); !slices.Contains(list[i].For, where) {
+			list[i].For = append(list[i].For, where)
+		}
+	}
+	return list
+}
+
+// where is the organisation, or the host of another kind.
+func (t token) where() string {
+	if t.Org != "" {
+		return t.Org
+	}
+	return t.Host
 }
 
 // peek opens the vault if that takes no question and changes nothing.
@@ -218,10 +254,7 @@ func (a *app) showStatus(st *status) {
 	a.print("\n")
 	var rows [][]string
 	for _, t := range st.Tokens {
-		where := t.Host
-		if t.Org != "" {
-			where = t.Org
-		}
+		where := t.where()
 		if t.Path != "" {
 			where += "/" + t.Path
 		}

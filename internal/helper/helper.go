@@ -77,8 +77,15 @@ func (p Program) Run(args []string) int {
 func Refuse(stdout, stderr io.Writer, err error, t Target) int {
 	Say(stderr, err, t)
 	_ = cred.Reply{Quit: true}.Write(stdout)
-	if errors.Is(err, ErrNoRecord) || errors.Is(err, ErrAccount) || errors.Is(err, ErrExpired) || errors.Is(err, ErrSuspect) {
-		return SignIn
+	return Code(err)
+}
+
+// Code is the exit code for an error: whether signing in would help.
+func Code(err error) int {
+	for _, e := range []error{ErrNoRecord, ErrAccount, ErrExpired, ErrSuspect, vault.ErrLocked} {
+		if errors.Is(err, e) {
+			return SignIn
+		}
 	}
 	return Failed
 }
