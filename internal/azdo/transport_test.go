@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -210,6 +211,30 @@ func TestCertificates(t *testing.T) {
 		if tt.ok && err != nil || !tt.ok && !errors.Is(err, ErrTLS) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestSettingsPrint: the proxy's password is printed by no verb, and a broken
+// certificate file says so.
+func TestSettingsPrint(t *testing.T) {
+	t.Parallel()
+	s := Settings{ProxySet: true, Proxy: "http://me:" + canary + "@p", CAFile: "/no/such.pem"}
+	if all := fmt.Sprintf("%v %+v %#v %s %v", s, s, s, s, []Settings{s}); strings.Contains(all, canary) || !strings.Contains(all, "such.pem") {
+		t.Error(all)
+	}
+	_, err := New(Config{Transport: NewTransport(TransportConfig{Settings: func(string) (Settings, error) { return s, nil }})}).
+		Connection(context.Background(), "contoso", PAT(cred.NewSecret(canary)))
+	if !errors.Is(err, ErrTLS) || !strings.Contains(err.Error(), "such.pem") {
+		t.Error(err)
+	}
+	harmless(t, err)
+}
+
+func TestLongMessageIsCut(t *testing.T) {
+	t.Parallel()
+	e := &Error{Kind: ErrReply, Op: "test", Message: strings.Repeat("\u00e4", 100000)}
+	if n := len(e.Error()); n > 2*maxShown {
+		t.Errorf("%d bytes", n)
 	}
 }
 

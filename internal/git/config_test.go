@@ -246,3 +246,17 @@ func TestHTTPSettings(t *testing.T) {
 		t.Errorf("nothing set: %v, %v", s, err)
 	}
 }
+
+// TestLoad reads the configuration as a caller does.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	env, home := sandbox(t)
+	write(t, filepath.Join(home, ".gitconfig"), "[patrol]\n\tcredential = pat\n")
+	c, err := Load(context.Background(), mustFind(t), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := c.Get("patrol.credential"); !ok || e.Value != "pat" || e.Scope != Global {
+		t.Errorf("%v", c.Entries())
+	}
+}

@@ -133,7 +133,8 @@ func (t Target) matchesPartial(pattern string) bool {
 		{hasUser, decode(user), t.Username},
 	}
 	for _, d := range decoded {
-		if d.set && d.want != d.have || strings.Contains(d.want, "\n") {
+		// An empty user name ("@host") asks for one that is present and empty.
+		if d.set && (d.want != d.have || d.have == "") || strings.Contains(d.want, "\n") {
 			return false
 		}
 	}

@@ -18,10 +18,11 @@ var ErrNotFound = errors.New("not found in PATH")
 // to bring its own git along (CVE-2020-26233, CVE-2020-27955). The error wraps
 // ErrNotFound and names what was skipped.
 func Find(env []string) (string, error) {
-	return FindProgram(gitName(), env)
+	return FindProgram("git", env)
 }
 
-// FindProgram is Find for another program. An absolute name is taken as it is.
+// FindProgram is Find for another program. An absolute name is taken as it is;
+// on Windows a name without extension is that of an .exe.
 func FindProgram(name string, env []string) (string, error) {
 	if filepath.IsAbs(name) {
 		return name, nil
@@ -36,6 +37,9 @@ func FindProgram(name string, env []string) (string, error) {
 func find(name string, env []string, cwd string) (string, error) {
 	if name != filepath.Base(name) {
 		return "", fmt.Errorf("%w: %q is neither absolute nor a name", ErrNotFound, name)
+	}
+	if runtime.GOOS == "windows" && filepath.Ext(name) == "" {
+		name += ".exe" // never a script of the same name
 	}
 	path, _ := lookupEnv(env, "PATH")
 	forbidden := untrusted(env, cwd)
@@ -58,13 +62,6 @@ func find(name string, env []string, cwd string) (string, error) {
 		return "", fmt.Errorf("%s: %w, except inside the current directory: %q", name, ErrNotFound, skipped)
 	}
 	return "", fmt.Errorf("%s: %w", name, ErrNotFound)
-}
-
-func gitName() string {
-	if runtime.GOOS == "windows" {
-		return "git.exe"
-	}
-	return "git"
 }
 
 func executable(name string) bool {

@@ -63,7 +63,7 @@ func TestFindX01(t *testing.T) {
 	}
 	for _, tt := range tests {
 		env := []string{"PATH=" + strings.Join(tt.path, ":"), "HOME=" + home}
-		got, err := find(gitName(), env, tt.cwd)
+		got, err := find("git", env, tt.cwd)
 		if tt.want == "" {
 			if !errors.Is(err, ErrNotFound) {
 				t.Errorf("%s: got %q, %v", tt.name, got, err)
@@ -74,8 +74,21 @@ func TestFindX01(t *testing.T) {
 			t.Errorf("%s: got %q, %v", tt.name, got, err)
 		}
 	}
-	if got, err := find(gitName(), []string{"PATH=" + good, "GIT_WORK_TREE=" + root + "/good"}, sub); err == nil {
+	if got, err := find("git", []string{"PATH=" + good, "GIT_WORK_TREE=" + root + "/good"}, sub); err == nil {
 		t.Errorf("GIT_WORK_TREE: got %q", got)
+	}
+}
+
+func TestFindProgram(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", ".", "..", "./git", "bin/git", "../git"} {
+		if got, err := find(name, []string{"PATH=/bin:/usr/bin"}, ""); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
+	abs := filepath.Join(t.TempDir(), "program")
+	if got, err := FindProgram(abs, nil); got != abs || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

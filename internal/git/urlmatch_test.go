@@ -66,6 +66,8 @@ var urlTable = []struct{ pattern, url string }{
 	{"u@dev.azure.com", "https://u@dev.azure.com/Org"},
 	{"u@dev.azure.com", "https://dev.azure.com/Org"},
 	{"azure.com", "https://dev.azure.com/Org"},
+	{"@", "https://dev.azure.com/Org"},
+	{"@dev.azure.com", "https://dev.azure.com/Org"},
 	{"*", "https://dev.azure.com/Org"},
 	{"*.azure.com", "https://dev.azure.com/Org"},
 }

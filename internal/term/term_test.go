@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gitpatrol/patrol/internal/cred"
 )
 
@@ -166,6 +168,38 @@ func TestContextEndsTheQuestion(t *testing.T) {
 	}
 	if got := ask(t, s, "Name: ", "ada\n", askLine); got.line != "ada" {
 		t.Errorf("after that: %q, %v", got.line, got.err)
+	}
+}
+
+// TestReadThatCannotBeEnded: where a terminal has no deadlines (macOS), the
+// question still ends, and no further one is asked in vain.
+func TestReadThatCannotBeEnded(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t)
+	fd, err := unix.Open(s.tty.Name(), unix.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocking := os.NewFile(uintptr(fd), "tty")
+	term := &Terminal{in: blocking, out: blocking}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		_, err := term.AskSecret(ctx, "Token: ")
+		done <- err
+	}()
+	s.await("Token: ", 1)
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	s.unchanged()
+	if _, err := term.Ask(context.Background(), "Name: "); !errors.Is(err, ErrNoTerminal) {
+		t.Error(err)
+	}
+	s.typed("\n") // lets the read go
+	if err := term.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
