@@ -63,7 +63,7 @@ func (r Request) String() string {
 func (e *Emulator) Requests() []Request {
 	e.log.mu.Lock()
 	defer e.log.mu.Unlock()
-	return append([]Request(nil), e.log.entries...)
+	return append([]Request{}, e.log.entries...)
 }
 
 // ClearRequests empties the request log.

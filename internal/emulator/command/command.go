@@ -36,11 +36,17 @@ func subcommands() []subcommand {
 // usageError is a mistake in the command line: exit code 2.
 type usageError struct{ error }
 
+// Unwrap implements the errors package's idea of a cause.
+func (e usageError) Unwrap() error { return e.error }
+
 // hintError says on a second line what to type next.
 type hintError struct {
 	error
 	hint string
 }
+
+// Unwrap implements the errors package's idea of a cause.
+func (e hintError) Unwrap() error { return e.error }
 
 // hinted adds a hint to an error.
 func hinted(hint, format string, args ...any) error {
@@ -51,7 +57,7 @@ func hinted(hint, format string, args ...any) error {
 // exit code: 0 done, 1 failed, 2 a mistake in the command line.
 func (p Program) Main(ctx context.Context, args []string) int {
 	if len(args) == 0 {
-		return p.fail("", usageError{hinted("azdo-emulator help", "no command given")})
+		return p.fail("", usageError{errors.New("no command given")})
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		return p.help(args[1:])
@@ -66,7 +72,7 @@ func (p Program) Main(ctx context.Context, args []string) int {
 		}
 		return p.fail(c.name, err)
 	}
-	return p.fail("", usageError{hinted("azdo-emulator help", "no command %q", args[0])})
+	return p.fail("", usageError{fmt.Errorf("no command %q", args[0])})
 }
 
 // fail prints an error, if there is one, on two lines and returns its code.
@@ -82,7 +88,7 @@ func (p Program) fail(name string, err error) int {
 	case errors.As(err, &h):
 		fmt.Fprintln(p.Stderr, "try:", h.hint)
 	case isUsage:
-		fmt.Fprintln(p.Stderr, "try: azdo-emulator help "+name)
+		fmt.Fprintln(p.Stderr, strings.TrimSpace("try: azdo-emulator help "+name))
 	}
 	if isUsage {
 		return 2
@@ -106,7 +112,7 @@ func (p Program) help(args []string) int {
 			return 0
 		}
 	}
-	return p.fail("", usageError{hinted("azdo-emulator help", "no command %q", args[0])})
+	return p.fail("", usageError{fmt.Errorf("no command %q", args[0])})
 }
 
 const overview = `azdo-emulator is a small Azure DevOps on this machine, for tests and demonstrations.
