@@ -31,7 +31,7 @@ type Config struct {
 	Transport http.RoundTripper
 	// Timeout of one call; 0 and more than MaxTimeout mean MaxTimeout.
 	Timeout time.Duration
-	// Now is the clock, for the dates of Retry-After.
+	// Now is the clock, for the dates of Retry-After; nil: those are ignored.
 	Now func() time.Time
 }
 

@@ -115,7 +115,7 @@ func retryAfter(h http.Header, now func() time.Time) time.Duration {
 	var wait time.Duration
 	if seconds, err := strconv.ParseUint(v, 10, 64); err == nil {
 		wait = time.Duration(min(seconds, uint64(most/time.Second))) * time.Second
-	} else if date, err := http.ParseTime(v); err == nil {
+	} else if date, err := http.ParseTime(v); err == nil && now != nil {
 		wait = date.Sub(now()).Round(time.Second)
 	}
 	return max(0, min(wait, most))
