@@ -84,7 +84,7 @@ func encodeRecord(b []byte, r *Record) []byte {
 	moment(tagSuspect, r.Suspect)
 	text(tagPredecessor, r.Predecessor != "", r.Predecessor)
 	at := binary.AppendUvarint([]byte(r.sealed.nonce), uint64(r.sealed.offset))
-	text(tagSealed, true, string(binary.AppendUvarint(at, uint64(r.sealed.length))))
+	text(tagSealed, r.sealed.nonce != "", string(binary.AppendUvarint(at, uint64(r.sealed.length))))
 	return append(b, r.extra...)
 }
 

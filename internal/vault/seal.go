@@ -141,11 +141,19 @@ func (r *Records) open(rec *Record) (Secrets, error) {
 	return decodeSecrets(string(plain))
 }
 
-// identity is what a secret is bound to: whose it is and where it goes.
+// identity is what a secret is bound to: whose it is and where it goes, as far
+// as the index keeps it.
 type identity [7]string
 
 func (r *Record) identity() identity {
-	return identity{r.ID, string(r.Kind), r.Host, r.Org, r.Path, r.Account, r.AuthType}
+	i := identity{r.ID, string(r.Kind), r.Host, r.Org, "", "", r.AuthType}
+	if r.HasPath {
+		i[4] = r.Path
+	}
+	if r.HasAccount {
+		i[5] = r.Account
+	}
+	return i
 }
 
 // bytes is the associated data of a secret in the vault of that id.
