@@ -51,7 +51,7 @@ func explain(err error) *problem {
 	case errors.Is(err, term.ErrNoTerminal):
 		return &problem{"there is no terminal to ask at", "see --help for the way without a terminal", helper.Failed}
 	case errors.Is(err, cred.ErrMalformed):
-		return &problem{helper.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
+		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}
 	if p := explainServer(err); p != nil {
 		return p
@@ -72,11 +72,11 @@ func (a *app) fail(err error) int {
 		fmt.Fprintf(a.Stderr, "%s\n", line)
 		return p.code
 	}
-	fmt.Fprintf(a.Stderr, "patrol: %s\nhint: %s\n", term.Escape(p.what), term.Escape(p.hint))
+	fmt.Fprintf(a.Stderr, "patrol: %s\nhint: %s\n", cred.Escape(p.what), cred.Escape(p.hint))
 	return p.code
 }
 
 // note prints a line for people.
 func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.Stderr, "patrol: %s\n", term.Escape(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(a.Stderr, "patrol: %s\n", cred.Escape(fmt.Sprintf(format, args...)))
 }

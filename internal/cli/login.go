@@ -142,7 +142,7 @@ func azureTarget(arg string) (helper.Target, error) {
 		return helper.Target{Azure: true, Host: helper.AzureHost, Org: cred.Lower(arg)}, nil
 	}
 	if !strings.Contains(arg, "://") {
-		return helper.Target{}, &problem{term.Escape(arg) + " is neither an organisation nor a URL",
+		return helper.Target{}, &problem{cred.Escape(arg) + " is neither an organisation nor a URL",
 			"an organisation is the first word after https://dev.azure.com/", helper.Usage}
 	}
 	req, err := cred.FromURL(arg)

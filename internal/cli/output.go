@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/gitpatrol/patrol/internal/term"
+	"github.com/gitpatrol/patrol/internal/cred"
 )
 
 // print writes a result for people.
@@ -27,7 +27,7 @@ func (a *app) table(head []string, rows [][]string) {
 	for _, row := range append([][]string{head}, rows...) {
 		shown := make([]string, len(row))
 		for i, cell := range row {
-			shown[i] = term.Escape(cell)
+			shown[i] = cred.Escape(cell)
 		}
 		_, _ = fmt.Fprintln(w, strings.TrimRight(strings.Join(shown, "\t"), "\t"))
 	}

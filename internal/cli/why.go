@@ -149,12 +149,12 @@ func (s *session) whyRecord(out *reasoning, r *vault.Records, t helper.Target) {
 }
 
 func (a *app) showReasoning(r *reasoning) {
-	a.print("URL:     %s\n", helper.Escape(r.URL))
+	a.print("URL:     %s\n", cred.Escape(r.URL))
 	if len(r.Helpers) == 0 {
 		a.print("Git:     asks no helper\n")
 	}
 	for _, h := range r.Helpers {
-		a.print("Git:     asks %s\n", helper.Escape(h))
+		a.print("Git:     asks %s\n", cred.Escape(h))
 	}
 	if !r.AsksPatrol {
 		a.print("         which is not this patrol; to change that: patrol setup\n")
@@ -164,7 +164,7 @@ func (a *app) showReasoning(r *reasoning) {
 		a.print(" %s", r.Org)
 	}
 	if r.Account != "" {
-		a.print(", account %s", helper.Escape(r.Account))
+		a.print(", account %s", cred.Escape(r.Account))
 	}
 	a.print("\n")
 	if r.KeySource != "" {
@@ -172,11 +172,11 @@ func (a *app) showReasoning(r *reasoning) {
 	}
 	if r.Answer != nil {
 		t := r.Answer
-		a.print("Answer:  the %s %s of %s, which expires: %s\n", t.Kind, t.ID, helper.Escape(t.Account), expiryWords(*t, a.Now()))
+		a.print("Answer:  the %s %s of %s, which expires: %s\n", t.Kind, t.ID, cred.Escape(t.Account), expiryWords(*t, a.Now()))
 	} else if r.Problem != "" {
 		a.print("Answer:  none: %s\nHint:    %s\n", r.Problem, r.Hint)
 	}
 	for _, o := range r.Others {
-		a.print("Not:     the %s %s of %s: %s\n", o.Kind, o.ID, helper.Escape(o.Account), o.Why)
+		a.print("Not:     the %s %s of %s: %s\n", o.Kind, o.ID, cred.Escape(o.Account), o.Why)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"syscall"
 
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -32,7 +31,7 @@ func Explain(err error, t Target) (what, hint string) {
 	case errors.Is(err, ErrBadPath):
 		return ErrBadPath.Error(), "the form is https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY"
 	case errors.Is(err, cred.ErrMalformed):
-		return Escape(err.Error()), "nothing was read or changed; look at the URL of the remote: git remote -v"
+		return cred.Escape(err.Error()), "nothing was read or changed; look at the URL of the remote: git remote -v"
 	}
 	return explainVault(err)
 }
@@ -45,7 +44,7 @@ func ExplainTarget(err error, t Target) (what, hint string, ok bool) {
 	case errors.Is(err, ErrNoRecord):
 		what, hint = "no token for "+org, "patrol login --pat "+org
 	case errors.Is(err, ErrAccount):
-		what = fmt.Sprintf("the token for %s is of another account than %s", org, Escape(t.Account))
+		what = fmt.Sprintf("the token for %s is of another account than %s", org, cred.Escape(t.Account))
 		hint = "take the user name out of the URL, or sign in as it: patrol login --pat " + org
 	case errors.Is(err, ErrExpired):
 		what, hint = "the token for "+org+" has expired", "make a new one, then: patrol login --pat "+org
@@ -61,7 +60,7 @@ func ExplainTarget(err error, t Target) (what, hint string, ok bool) {
 }
 
 func explainVault(err error) (what, hint string) {
-	what = Escape(err.Error())
+	what = cred.Escape(err.Error())
 	switch {
 	case errors.Is(err, vault.ErrNoHome):
 		return what, "set HOME to your home directory"
@@ -83,22 +82,4 @@ func explainVault(err error) (what, hint string) {
 		return what, "the vault is as it was; patrol needs to write to its directory"
 	}
 	return what, "patrol status"
-}
-
-// Escape shows a text of foreign origin on one line: bytes that a terminal
-// could obey, or that are not printable ASCII, appear as %XX.
-func Escape(s string) string {
-	const most = 300
-	var b strings.Builder
-	for i := range len(s) {
-		if b.Len() > most {
-			return b.String() + "..."
-		}
-		if c := s[i]; c < ' ' || c > '~' {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }

@@ -119,6 +119,6 @@ func (t *Terminal) begin(prompt string) error {
 		return ErrNoTerminal
 	}
 	t.flush()
-	_, err := io.WriteString(t.out, Escape(prompt))
+	_, err := io.WriteString(t.out, cred.Escape(prompt))
 	return err
 }
