@@ -48,7 +48,7 @@ func pickAzure(r *vault.Records, t Target, now time.Time) (best *vault.Record, r
 	reason = ErrNoRecord
 	for i := range r.List {
 		rec := &r.List[i]
-		if rec.Host != t.Host || rec.Org != t.Org {
+		if rec.Host != t.Host || rec.Org != t.Org || !rec.Answers() {
 			continue
 		}
 		why := usable(rec, t, now)
@@ -83,7 +83,7 @@ func rank(reason error) int {
 // matches anything, what it says must be equal.
 // See credential_match in https://git-scm.com/docs/api-credentials.
 func matches(rec *vault.Record, t Target) bool {
-	return rec.Host == t.Host && rec.Org == t.Org &&
+	return rec.Answers() && rec.Host == t.Host && rec.Org == t.Org &&
 		(!t.HasPath || rec.HasPath && rec.Path == t.Path) &&
 		(!t.HasAccount || rec.HasAccount && rec.Account == t.Account)
 }

@@ -75,7 +75,7 @@ func keptByPatrol(r *vault.Records, t Target) bool {
 // sameAccount reports whether rec is of the organisation of t, and of the
 // account of t if it names one.
 func sameAccount(rec *vault.Record, t Target) bool {
-	return rec.Host == t.Host && rec.Org == t.Org &&
+	return rec.Answers() && rec.Host == t.Host && rec.Org == t.Org &&
 		(!t.HasAccount || cred.EqualFold(rec.Account, t.Account))
 }
 

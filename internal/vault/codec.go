@@ -34,6 +34,12 @@ const (
 	tagSuspect     = 14
 	tagPredecessor = 15
 	tagSealed      = 16
+	tagTenant      = 17
+	tagReason      = 18
+	tagUntil       = 19
+	tagDue         = 20
+	tagTries       = 21
+	lastTag        = tagTries
 )
 
 func encodeIndex(r *Records) []byte {
@@ -83,6 +89,11 @@ func encodeRecord(b []byte, r *Record) []byte {
 	moment(tagVerified, r.Verified)
 	moment(tagSuspect, r.Suspect)
 	text(tagPredecessor, r.Predecessor != "", r.Predecessor)
+	text(tagTenant, r.Tenant != "", r.Tenant)
+	text(tagReason, r.Reason != "", r.Reason)
+	moment(tagUntil, r.Until)
+	moment(tagDue, r.Due)
+	text(tagTries, r.Tries != 0, strconv.Itoa(r.Tries))
 	at := binary.AppendUvarint([]byte(r.sealed.nonce), uint64(r.sealed.offset))
 	text(tagSealed, r.sealed.nonce != "", string(binary.AppendUvarint(at, uint64(r.sealed.length))))
 	return append(b, r.extra...)
@@ -129,7 +140,7 @@ func decodeRecord(r *Record, b string) bool {
 		if !ok || !decodeField(r, b[0], value) {
 			return false
 		}
-		if b[0] > tagSealed {
+		if b[0] > lastTag {
 			r.extra += b[:len(b)-len(rest)]
 		}
 		b = rest
@@ -173,6 +184,18 @@ func decodeField(r *Record, tag byte, value string) (ok bool) {
 		r.Predecessor = value
 	case tagSealed:
 		r.sealed, ok = decodeSealed(value)
+	case tagTenant:
+		r.Tenant = value
+	case tagReason:
+		r.Reason = value
+	case tagUntil:
+		r.Until, ok = parseUnix(value)
+	case tagDue:
+		r.Due, ok = parseUnix(value)
+	case tagTries:
+		var err error
+		r.Tries, err = strconv.Atoi(value)
+		ok = err == nil
 	}
 	return ok
 }

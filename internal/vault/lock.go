@@ -8,14 +8,20 @@ import (
 	"time"
 )
 
-// lock takes the writer lock. The file stays beside the vault for ever: a lock
-// on a file that is replaced or deleted admits two writers. The kernel drops
-// the lock when its holder dies.
+// lock takes the writer lock.
 func (v *Vault) lock(ctx context.Context) (unlock func(), err error) {
+	return v.Lock(ctx, lockName)
+}
+
+// Lock takes the lock of a file beside the vault, and waits for it until ctx is
+// done (ErrBusy). The file stays there for ever: a lock on a file that is
+// replaced or deleted admits two holders. The kernel drops the lock when its
+// holder dies.
+func (v *Vault) Lock(ctx context.Context, name string) (unlock func(), err error) {
 	if err := makeDir(v.dir); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(v.dir, lockName)
+	path := filepath.Join(v.dir, name)
 	f, err := openLock(path)
 	if err != nil {
 		return nil, err

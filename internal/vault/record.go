@@ -10,10 +10,15 @@ import (
 type Kind string
 
 // The kinds of record. A Password is what Git handed over; the others patrol
-// made or verified, and erase never deletes them.
+// made or verified, and erase never deletes them. The first three answer Git.
 const (
 	Password Kind = "password" // a password or typed credential Git stored
 	PAT      Kind = "pat"      // an Azure DevOps personal access token
+	Entra    Kind = "entra"    // a Microsoft Entra access token, where PATs are refused
+
+	Refresh Kind = "refresh" // the refresh token of a sign-in; never leaves the vault
+	Intent  Kind = "intent"  // a token that is being made; Name is what the server calls it
+	Policy  Kind = "policy"  // what is known of an organisation; it has no secret
 )
 
 // Record is one credential and what is known of it. Times are UTC, to the
@@ -39,6 +44,12 @@ type Record struct {
 	Suspect     time.Time // Git reported it refused; ask before using it again
 	Predecessor string    // ID of the record this one replaced
 
+	Tenant string    // Entra tenant of a Refresh or Policy record, a GUID
+	Reason string    // why, in words: of a Policy, or of a revocation that failed
+	Until  time.Time // end of what a Policy record says
+	Due    time.Time // the token is to be revoked from then on, and answers no more
+	Tries  int       // revocations that failed
+
 	sealed sealedSecret
 	fresh  *Secrets // set since the vault was read; sealed at the next write
 	extra  string   // fields of a later version, kept as they are
@@ -57,6 +68,12 @@ func (r *Record) SetSecrets(s Secrets) { r.fresh = &s }
 // Ours reports whether patrol made or verified the record, so that only patrol
 // may delete it.
 func (r *Record) Ours() bool { return r.Kind != Password }
+
+// Answers reports whether the record is of a kind that Git may be given, and is
+// not on its way out.
+func (r *Record) Answers() bool {
+	return (r.Kind == Password || r.Kind == PAT || r.Kind == Entra) && r.Due.IsZero()
+}
 
 // Dead reports whether the record's life is over at now.
 func (r *Record) Dead(now time.Time) bool {
