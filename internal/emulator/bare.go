@@ -43,9 +43,13 @@ func (e *Emulator) repositoryDir(repo *repository) string {
 }
 
 // createRepository makes a bare repository by hand, which is quicker than
-// "git init" and needs no templates, and commits files if there are any.
+// "git init" and needs no templates, and commits files if there are any. One
+// that is there already, from an earlier run with the same directory, keeps
+// its commits.
 func (e *Emulator) createRepository(repo *repository, files map[string]string) error {
 	dir := e.repositoryDir(repo)
+	_, err := os.Stat(filepath.Join(dir, "HEAD"))
+	isNew := err != nil
 	for _, sub := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags", "hooks"} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(sub)), 0o700); err != nil {
 			return err
@@ -62,7 +66,7 @@ func (e *Emulator) createRepository(repo *repository, files map[string]string) e
 	if err := os.WriteFile(filepath.Join(dir, "hooks", "proc-receive"), []byte(receiveHook), 0o700); err != nil {
 		return err
 	}
-	if len(files) == 0 {
+	if len(files) == 0 || !isNew {
 		return nil
 	}
 	return e.commitFiles(repo, files)

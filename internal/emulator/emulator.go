@@ -19,7 +19,7 @@ type Config struct {
 	// Seed is the state to start with; ReadSeed reads one from a file.
 	Seed Seed
 	// Dir is where bare repositories and ca.pem are kept; it is made if it
-	// does not exist. Remove it afterwards: nothing in it is of use later.
+	// does not exist. Repositories that are there already keep their commits.
 	Dir string
 	// Clock is the real time, usually time.Now. The authority's certificate
 	// follows it; everything else follows the emulator's own clock, which

@@ -103,3 +103,27 @@ func TestPushToEmptyRepository(t *testing.T) {
 		t.Errorf("no HEAD: %q", out)
 	}
 }
+
+// A second start in the same directory goes on with the repositories it finds.
+func TestDirectoryIsKept(t *testing.T) {
+	t.Parallel()
+	e := start(t)
+	token := mint(t, e, "ada@contoso.com", "vso.code_write")
+	dir := clone(t, e, token, web)
+	commit(t, e, dir, "new.txt", "new\n")
+	mustGit(t, e, dir, token, "push", "-q", "origin", "main")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := New(e.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = again.Close() })
+	if _, err := os.Stat(filepath.Join(clone(t, again, mint(t, again, "ada@contoso.com", "vso.code"), web), "new.txt")); err != nil {
+		t.Error(err)
+	}
+}

@@ -20,8 +20,8 @@ func serve() subcommand {
 usage: azdo-emulator serve [--seed FILE] [--dir DIR] [--listen ADDRESS] [--env-file FILE] [--verbose]
 
   --seed FILE       the state to start with, in JSON; default: "azdo-emulator seed"
-  --dir DIR         where bare repositories and ca.pem are kept; default: a
-                    temporary directory, removed at the end
+  --dir DIR         where bare repositories and ca.pem are kept, also for a later
+                    start; default: a temporary directory, removed at the end
   --listen ADDRESS  a loopback address and port; default: 127.0.0.1:0 (any port)
   --env-file FILE   write the variables to FILE as well, once everything is ready
   --verbose         print each request on standard error
