@@ -96,7 +96,7 @@ type Records struct {
 
 	extra string
 	blobs []byte
-	keys  subkeys
+	keys  func() *subkeys
 }
 
 // Find returns the record with the given ID, or nil.
@@ -141,7 +141,7 @@ func (r *Records) Secrets(rec *Record) (Secrets, error) {
 
 // Hash returns the keyed hash under which a secret is remembered as issued.
 func (r *Records) Hash(s cred.Secret) string {
-	return string(mac(r.keys.issued, []byte(s.Reveal()))[:16])
+	return string(mac(r.keys().issued, []byte(s.Reveal()))[:16])
 }
 
 // WasIssued reports whether patrol handed out s and still remembers it.

@@ -14,22 +14,24 @@ import (
 )
 
 // Key is the vault key. It lives in a key source, never in the vault file. It
-// is a struct around a pointer for the reason cred.Secret is.
-type Key struct{ k *[32]byte }
+// is a struct around a pointer for the reason cred.Secret is, and to a string
+// because fmt follows a pointer to an array when the verb does not fit it.
+type Key struct{ k *string }
+
+const keySize = 32
 
 // NewKey makes a random key.
 func NewKey() Key {
-	k := new([32]byte)
-	_, _ = rand.Read(k[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	return Key{k}
+	k := string(randomBytes(keySize))
+	return Key{&k}
 }
 
 // KeyFromBytes takes a key of 32 bytes as a key source kept it.
 func KeyFromBytes(b []byte) (Key, error) {
-	if len(b) != 32 {
-		return Key{}, fmt.Errorf("a vault key has 32 bytes, not %d", len(b))
+	if len(b) != keySize {
+		return Key{}, fmt.Errorf("a vault key has %d bytes, not %d", keySize, len(b))
 	}
-	k := [32]byte(b)
+	k := string(b)
 	return Key{&k}, nil
 }
 
@@ -38,7 +40,7 @@ func (k Key) Bytes() []byte {
 	if k.k == nil {
 		return nil
 	}
-	return append([]byte(nil), k.k[:]...)
+	return []byte(*k.k)
 }
 
 // IsSet reports whether there is a key.
@@ -56,7 +58,7 @@ func (k Key) ID() string {
 	if k.k == nil {
 		return ""
 	}
-	return hex.EncodeToString(mac(k.k[:], []byte("patrol key id"))[:8])
+	return hex.EncodeToString(mac([]byte(*k.k), []byte("patrol key id"))[:8])
 }
 
 // subkeys are derived from the vault key and the vault's id, one for each use.
@@ -65,11 +67,13 @@ type subkeys struct {
 	issued        []byte
 }
 
-func (k Key) subkeys(vaultID string) subkeys {
+// subkeys returns the subkeys behind a function, into which no printer looks.
+func (k Key) subkeys(vaultID string) func() *subkeys {
 	derive := func(use string) []byte {
-		return mac(k.k[:], []byte("patrol "+use+"\x00"+vaultID))
+		return mac([]byte(*k.k), []byte("patrol "+use+"\x00"+vaultID))
 	}
-	return subkeys{aead(derive("index")), aead(derive("secret")), derive("issued")}
+	s := subkeys{aead(derive("index")), aead(derive("secret")), derive("issued")}
+	return func() *subkeys { return &s }
 }
 
 func mac(key, data []byte) []byte {
@@ -108,7 +112,7 @@ func (r *Records) seal(rec *Record, s Secrets, blobs []byte) []byte {
 	nonce := randomBytes(nonceSize)
 	start := len(blobs)
 	whose := rec.identity()
-	blobs = r.keys.secret.Seal(blobs, nonce, encodeSecrets(s), whose.bytes(r.ID))
+	blobs = r.keys().secret.Seal(blobs, nonce, encodeSecrets(s), whose.bytes(r.ID))
 	rec.sealed = sealedSecret{string(nonce), start, len(blobs) - start, whose}
 	return blobs
 }
@@ -134,7 +138,7 @@ func (r *Records) open(rec *Record) (Secrets, error) {
 	if len(at.nonce) != nonceSize || at.offset < 0 || at.length < 0 || at.offset > len(r.blobs)-at.length {
 		return Secrets{}, fmt.Errorf("secret of record %s: %w", rec.ID, ErrCorrupt)
 	}
-	plain, err := r.keys.secret.Open(nil, []byte(at.nonce), r.blobs[at.offset:at.offset+at.length], at.whose.bytes(r.ID))
+	plain, err := r.keys().secret.Open(nil, []byte(at.nonce), r.blobs[at.offset:at.offset+at.length], at.whose.bytes(r.ID))
 	if err != nil {
 		return Secrets{}, fmt.Errorf("secret of record %s: %w", rec.ID, ErrCorrupt)
 	}

@@ -137,7 +137,7 @@ func (f *File) Open(key Key) (*Records, error) {
 	return f.open(key.subkeys(f.ID))
 }
 
-func (f *File) open(keys subkeys) (*Records, error) {
+func (f *File) open(keys func() *subkeys) (*Records, error) {
 	r := &Records{Header: f.Header, keys: keys}
 	if len(f.body) < nonceSize+4 {
 		return nil, fmt.Errorf("%w: it ends early", ErrCorrupt)
@@ -147,7 +147,7 @@ func (f *File) open(keys subkeys) (*Records, error) {
 	if rest = rest[4:]; uint64(len(rest)) < length {
 		return nil, fmt.Errorf("%w: it ends early", ErrCorrupt)
 	}
-	index, err := r.keys.index.Open(nil, []byte(nonce), []byte(rest[:length]), []byte(f.line))
+	index, err := r.keys().index.Open(nil, []byte(nonce), []byte(rest[:length]), []byte(f.line))
 	if err != nil {
 		return nil, fmt.Errorf("%w: its index was changed", ErrCorrupt)
 	}
@@ -179,7 +179,7 @@ func (r *Records) encode() ([]byte, error) {
 	}
 	line := r.line()
 	nonce := randomBytes(nonceSize)
-	index := r.keys.index.Seal(nil, nonce, encodeIndex(r), []byte(line))
+	index := r.keys().index.Seal(nil, nonce, encodeIndex(r), []byte(line))
 	out := append([]byte(line), nonce...)
 	out = binary.BigEndian.AppendUint32(out, uint32(len(index)))
 	out = append(append(out, index...), blobs...)
