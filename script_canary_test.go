@@ -4,10 +4,12 @@ package patrol_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,14 +80,15 @@ func (c *canaries) redact(text string) string {
 	return text
 }
 
-// fill puts each secret in the place of its [NAME].
-func (c *canaries) fill(text string) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, one := range slices.Backward(c.list) {
-		text = strings.ReplaceAll(text, "["+one.name+"]", one.secret)
-	}
-	return text
+// fill puts each secret, or else variable, in the place of its [NAME].
+func (c *canaries) fill(text string, getenv func(string) string) string {
+	return regexp.MustCompile(`\[\w+\]`).ReplaceAllStringFunc(text, func(word string) string {
+		name := word[1 : len(word)-1]
+		if secret, ok := c.get(name); ok {
+			return secret
+		}
+		return cmp.Or(getenv(name), word)
+	})
 }
 
 // needles lists the forms of a secret that are searched for.

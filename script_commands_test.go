@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -28,7 +29,7 @@ type scriptCommand = func(ts *testscript.TestScript, neg bool, args []string)
 func commands() map[string]scriptCommand {
 	list := map[string]scriptCommand{
 		"emulator": cmdEmulator, "mint": cmdMint, "mangle": cmdMangle, "revoke": cmdRevoke, "fault": cmdFault,
-		"requests": cmdRequests, "githost": cmdGitHost, "clock": cmdClock, "secret": cmdSecret, "render": cmdRender,
+		"requests": cmdRequests, "githost": cmdGitHost, "clock": cmdClock, "day": cmdDay, "secret": cmdSecret, "render": cmdRender,
 		"vaultid": cmdVaultID, "keygone": cmdKeyGone, "json": cmdJSON, "inside": cmdInside,
 	}
 	for _, name := range runCommands() {
@@ -84,7 +85,7 @@ func cmdRender(ts *testscript.TestScript, neg bool, args []string) {
 	path := ts.MkAbs(args[1])
 	of(ts).exempt[path] = true
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
-	ts.Check(os.WriteFile(path, []byte(of(ts).canaries.fill(ts.ReadFile(args[0]))), 0o600))
+	ts.Check(os.WriteFile(path, []byte(of(ts).canaries.fill(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }
 
 func cmdVaultID(ts *testscript.TestScript, neg bool, args []string) {
@@ -123,6 +124,14 @@ func cmdClock(ts *testscript.TestScript, neg bool, args []string) {
 	if s.emulator != nil {
 		s.emulator.Advance(by)
 	}
+}
+
+// cmdDay exports a date, so that no script is of the time it was written in.
+func cmdDay(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 2, "day VARIABLE +30d")
+	by, err := emulator.ParseDuration(strings.TrimPrefix(args[1], "+"))
+	ts.Check(err)
+	ts.Setenv(args[0], time.Now().Add(of(ts).offset).Add(by).UTC().Format(time.DateOnly))
 }
 
 // cmdJSON compares a value of the JSON on standard output, or with -stderr on

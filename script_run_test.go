@@ -82,7 +82,7 @@ func (r *run) text(what string) string {
 	if secret, ok := r.s.canaries.get(what); ok {
 		return secret + "\n"
 	}
-	return r.s.canaries.fill(r.ts.ReadFile(what))
+	return r.s.canaries.fill(r.ts.ReadFile(what), r.ts.Getenv)
 }
 
 // environ is what the script exports. The engine has it, but no way to ask.
@@ -212,7 +212,7 @@ func (r *run) dialogue(line string, out *screen, keyboard io.Writer) error {
 	case "expect":
 		err = out.await(rest)
 	case "send":
-		_, err = io.WriteString(keyboard, r.s.canaries.fill(rest)+"\r")
+		_, err = io.WriteString(keyboard, r.s.canaries.fill(rest, r.ts.Getenv)+"\r")
 	case "key":
 		code, ok := map[string]string{"C-c": "\x03", "C-d": "\x04"}[rest]
 		if !ok {
