@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"time"
 )
@@ -26,6 +27,8 @@ func (v *Vault) Lock(ctx context.Context, name string) (unlock func(), err error
 	if err != nil {
 		return nil, err
 	}
+	// Waiters that began together must not go on asking together: then one of
+	// them would get the lock in each round, and the rest of it pass idle.
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		err := tryLock(f)
 		if err == nil {
@@ -39,7 +42,7 @@ func (v *Vault) Lock(ctx context.Context, name string) (unlock func(), err error
 		case <-ctx.Done():
 			_ = f.Close()
 			return nil, fmt.Errorf("%w (%s)", ErrBusy, path)
-		case <-time.After(wait):
+		case <-time.After(rand.N(wait)):
 		}
 	}
 }
