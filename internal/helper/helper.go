@@ -99,7 +99,7 @@ func (p Program) get(req *cred.Request, t Target) int {
 		Say(p.Stderr, err, t)
 		return Failed
 	}
-	r, _, err := p.open(v)
+	r, _, err := v.Find(t.Host, p.Key)
 	if errors.Is(err, vault.ErrNone) && !t.Azure {
 		return Done
 	}
@@ -140,7 +140,7 @@ func (p Program) change(operation string, req *cred.Request, t Target) int {
 		Say(p.Stderr, err, t)
 		return Failed
 	}
-	r, key, err := p.open(v)
+	r, key, err := v.Find(t.Host, p.Key)
 	if errors.Is(err, vault.ErrNone) && operation == "erase" {
 		return Done
 	}
@@ -189,17 +189,4 @@ func Change(operation string, r *vault.Records, t Target, req *cred.Request, now
 func (p Program) vault() (*vault.Vault, error) {
 	dir, err := p.Dir()
 	return vault.In(dir), err
-}
-
-func (p Program) open(v *vault.Vault) (*vault.Records, vault.Key, error) {
-	f, err := v.Load()
-	if err != nil {
-		return nil, vault.Key{}, err
-	}
-	key, err := p.Key(f.ID)
-	if err != nil {
-		return nil, vault.Key{}, err
-	}
-	r, err := f.Open(key)
-	return r, key, err
 }

@@ -8,8 +8,8 @@ import (
 
 // The index is a row of entries, each a section byte and a body after its
 // length; a record's body is a row of fields, each a tag byte and a value after
-// its length. Whatever a later version adds is kept as it is. Decoding makes no
-// copies: every string is a piece of one decrypted string.
+// its length. Whatever a later version adds is kept as it is. The strings of a
+// decoded record are pieces of one copy of its body.
 const (
 	sectionRecord   = 'R'
 	sectionIssued   = 'I'
@@ -99,9 +99,10 @@ func encodeRecord(b []byte, r *Record) []byte {
 	return append(b, r.extra...)
 }
 
-// decodeIndex fills r from a decrypted index.
-func decodeIndex(r *Records, b string) error {
-	for b != "" {
+// decodeIndex fills r from a decrypted index, with the records of one host only
+// if host is given.
+func decodeIndex(r *Records, b []byte, host string) error {
+	for len(b) > 0 {
 		section := b[0]
 		body, rest, ok := cutBytes(b[1:])
 		if !ok {
@@ -111,12 +112,15 @@ func decodeIndex(r *Records, b string) error {
 		b = rest
 		switch section {
 		case sectionRecord:
+			if host != "" && !mayBeOf(body, host) {
+				continue
+			}
 			r.List = append(r.List, Record{})
-			if !decodeRecord(&r.List[len(r.List)-1], body) {
+			if !decodeRecord(&r.List[len(r.List)-1], string(body)) {
 				return ErrCorrupt
 			}
 		case sectionIssued:
-			hash, when, ok := cutBytes(body)
+			hash, when, ok := cutBytes(string(body))
 			if !ok {
 				return ErrCorrupt
 			}
@@ -126,12 +130,28 @@ func decodeIndex(r *Records, b string) error {
 			}
 			r.Issued = append(r.Issued, Issued{hash, expires})
 		case sectionAllowOrg:
-			r.AllowOrg = append(r.AllowOrg, body)
+			r.AllowOrg = append(r.AllowOrg, string(body))
 		default:
-			r.extra += whole
+			r.extra += string(whole)
 		}
 	}
 	return nil
+}
+
+// mayBeOf reads a record up to its host, which encodeRecord writes once. A
+// record it cannot read is for decodeRecord to refuse.
+func mayBeOf(record []byte, host string) bool {
+	for len(record) > 0 {
+		value, rest, ok := cutBytes(record[1:])
+		if !ok {
+			return true
+		}
+		if record[0] == tagHost {
+			return string(value) == host
+		}
+		record = rest
+	}
+	return false
 }
 
 func decodeRecord(r *Record, b string) bool {

@@ -67,7 +67,7 @@ func golden() (*Records, []Secrets) {
 func TestGoldenFormat1(t *testing.T) {
 	t.Parallel()
 	raw := goldenFile(t)
-	f, err := parseFile(string(raw))
+	f, err := parseFile(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,16 +207,16 @@ func appendBytes(b []byte, s string) []byte {
 }
 
 // cutBytes is the reverse of appendBytes.
-func cutBytes(b string) (value, rest string, ok bool) {
+func cutBytes[T string | []byte](b T) (value, rest T, ok bool) {
 	n, used := uvarint(b)
 	if used <= 0 || n > uint64(len(b)-used) {
-		return "", "", false
+		return value, rest, false
 	}
 	return b[used : used+int(n)], b[used+int(n):], true
 }
 
-// uvarint is binary.Uvarint for a string.
-func uvarint(b string) (uint64, int) {
+// uvarint is binary.Uvarint for a string too.
+func uvarint[T string | []byte](b T) (uint64, int) {
 	var n uint64
 	for i := 0; i < len(b) && i < binary.MaxVarintLen64; i++ {
 		n |= uint64(b[i]&0x7f) << (7 * i)

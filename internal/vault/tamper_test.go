@@ -28,7 +28,7 @@ func three(t *testing.T) (*Vault, Key) {
 // first error, and fails the test for a secret that is not its record's own.
 func read(t *testing.T, raw string, key Key) (*Records, error) {
 	t.Helper()
-	f, err := parseFile(raw)
+	f, err := parseFile([]byte(raw))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func TestC30Garbage(t *testing.T) {
 		"patrol-vault 1 ab cd test 18446744073709551616\n", "patrol-vault 1 ab cd test 1\r\n", "patrol-vault 1 " + strings.Repeat("a", 300) + " cd test 1\n",
 		"patrol-vault 1 ab cd test 1", "PATROL-VAULT 1 ab cd test 1\n", " patrol-vault 1 ab cd test 1\n", strings.Repeat("a", 1<<16),
 	} {
-		if _, err := parseFile(text); !errors.Is(err, ErrCorrupt) {
+		if _, err := parseFile([]byte(text)); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%.40q: %v", text, err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestS18OlderSecretOfTheSameRecordIsDetected(t *testing.T) {
 	}
 	put := bytes.Clone(after)
 	copy(put[start+r.List[0].sealed.offset:], before[oldStart+old.List[0].sealed.offset:][:r.List[0].sealed.length])
-	f, err := parseFile(string(put))
+	f, err := parseFile(put)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -67,7 +68,7 @@ func (v *Vault) Path() string { return filepath.Join(v.dir, fileName) }
 type File struct {
 	Header
 	line string // the header as written: associated data of the index
-	body string
+	body []byte
 }
 
 // Load reads the vault without waiting for writers. Errors: ErrNone,
@@ -85,11 +86,11 @@ func (v *Vault) Load() (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseFile(string(raw))
+	return parseFile(raw)
 }
 
-func parseFile(raw string) (*File, error) {
-	head, _, whole := strings.Cut(raw[:min(len(raw), maxHeader)], "\n")
+func parseFile(raw []byte) (*File, error) {
+	head, _, whole := strings.Cut(string(raw[:min(len(raw), maxHeader)]), "\n")
 	words := strings.Split(head, " ")
 	if len(words) < 2 || words[0] != magic {
 		return nil, fmt.Errorf("%w: it does not begin as a vault does", ErrCorrupt)
@@ -109,7 +110,7 @@ func parseFile(raw string) (*File, error) {
 		return nil, fmt.Errorf("%w: its first line is incomplete", ErrCorrupt)
 	}
 	end := len(head) + 1
-	return &File{Header{words[2], words[3], words[4], generation}, raw[:end], raw[end:]}, nil
+	return &File{Header{words[2], words[3], words[4], generation}, string(raw[:end]), raw[end:]}, nil
 }
 
 // isHex holds ids to what randomHex and Key.ID make: they become part of key
@@ -129,30 +130,54 @@ func isWord(s string) bool {
 	return s != ""
 }
 
+// Find reads the vault for what concerns one host: the records of others are
+// not decoded. It asks for the key by the vault's id. Errors: those of Load, of
+// key and of Open.
+func (v *Vault) Find(host string, key func(vaultID string) (Key, error)) (*Records, Key, error) {
+	f, err := v.Load()
+	if err != nil {
+		return nil, Key{}, err
+	}
+	k, err := key(f.ID)
+	if err != nil {
+		return nil, Key{}, err
+	}
+	r, err := f.open(k, host)
+	return r, k, err
+}
+
 // Open decrypts the index. Errors: ErrWrongKey, ErrCorrupt.
 func (f *File) Open(key Key) (*Records, error) {
+	once := *f
+	once.body = bytes.Clone(f.body)
+	return once.open(key, "")
+}
+
+// open uses f up: it decrypts the index in its place.
+func (f *File) open(key Key, host string) (*Records, error) {
 	if key.ID() != f.KeyID {
 		return nil, ErrWrongKey
 	}
-	return f.open(key.subkeys(f.ID))
+	return f.decrypt(key.subkeys(f.ID), host)
 }
 
-func (f *File) open(keys func() *subkeys) (*Records, error) {
+func (f *File) decrypt(keys func() *subkeys, host string) (*Records, error) {
 	r := &Records{Header: f.Header, keys: keys}
 	if len(f.body) < nonceSize+4 {
 		return nil, fmt.Errorf("%w: it ends early", ErrCorrupt)
 	}
 	nonce, rest := f.body[:nonceSize], f.body[nonceSize:]
-	length := uint64(binary.BigEndian.Uint32([]byte(rest[:4])))
+	length := uint64(binary.BigEndian.Uint32(rest))
 	if rest = rest[4:]; uint64(len(rest)) < length {
 		return nil, fmt.Errorf("%w: it ends early", ErrCorrupt)
 	}
-	index, err := r.keys().index.Open(nil, []byte(nonce), []byte(rest[:length]), []byte(f.line))
+	sealed := rest[:length:length]
+	index, err := r.keys().index.Open(sealed[:0], nonce, sealed, []byte(f.line))
 	if err != nil {
 		return nil, fmt.Errorf("%w: its index was changed", ErrCorrupt)
 	}
-	r.blobs = []byte(rest[length:])
-	if err := decodeIndex(r, string(index)); err != nil {
+	r.blobs = rest[length:]
+	if err := decodeIndex(r, index, host); err != nil {
 		return nil, fmt.Errorf("%w: its index cannot be read", err)
 	}
 	return r, nil
@@ -246,9 +271,9 @@ func (v *Vault) write(r *Records) error {
 		return err
 	}
 	// What does not open again never takes the place of what does.
-	f, err := parseFile(string(data))
+	f, err := parseFile(bytes.Clone(data))
 	if err == nil {
-		_, err = f.open(r.keys)
+		_, err = f.decrypt(r.keys, "")
 	}
 	if err != nil {
 		return fmt.Errorf("the vault was left as it was: the new one would not open: %v", err)
