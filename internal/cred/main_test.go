@@ -48,7 +48,11 @@ func TestPanicTextHoldsNoSecret(t *testing.T) {
 	for _, what := range []string{"value", "pointer", "field", "error", "argument"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(os.Args[0])
+			self, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(self)
 			cmd.Env = append(os.Environ(), childVariable+"="+what, "GOTRACEBACK=all")
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "panic: ") {

@@ -63,7 +63,11 @@ func (c child) key() Key {
 // start makes a child that is killed at the latest with the test.
 func start(t *testing.T, name, dir string, key Key, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{dir, hex.EncodeToString(key.Bytes())}, args...)...)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, append([]string{dir, hex.EncodeToString(key.Bytes())}, args...)...)
 	cmd.Env = append(os.Environ(), childVariable+"="+name)
 	return cmd
 }
