@@ -22,23 +22,31 @@ func description(vaultID string) string { return "patrol:" + vaultID }
 
 // Load returns the key of a vault. Errors: vault.ErrNoKey, vault.ErrNoSource.
 func Load(vaultID string) (vault.Key, error) {
-	var key vault.Key
-	err := possessed(func() error {
-		id, err := search(vaultID)
-		if err != nil {
-			return err
-		}
-		buf := make([]byte, 33) // one more than a key, so that a longer one shows
-		n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, id, buf, 0)
-		if err != nil {
-			return err
-		}
-		if key, err = vault.KeyFromBytes(buf[:min(n, len(buf))]); err != nil {
-			return unix.ENOKEY
-		}
-		return nil
-	})
+	// After a login we possess the user keyring already. Locking a thread
+	// makes the runtime start another, which costs more than asking twice.
+	key, err := read(vaultID)
+	if err == nil {
+		return key, nil
+	}
+	err = possessed(func() (err error) { key, err = read(vaultID); return err })
 	return key, err
+}
+
+func read(vaultID string) (vault.Key, error) {
+	id, err := search(vaultID)
+	if err != nil {
+		return vault.Key{}, err
+	}
+	buf := make([]byte, 33) // one more than a key, so that a longer one shows
+	n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, id, buf, 0)
+	if err != nil {
+		return vault.Key{}, err
+	}
+	key, err := vault.KeyFromBytes(buf[:min(n, len(buf))])
+	if err != nil {
+		return vault.Key{}, unix.ENOKEY
+	}
+	return key, nil
 }
 
 // Save keeps the key of a vault; a timeout of zero means for ever. The kernel
