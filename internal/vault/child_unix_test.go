@@ -68,7 +68,7 @@ func start(t *testing.T, name, dir string, key Key, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, append([]string{dir, hex.EncodeToString(key.Bytes())}, args...)...)
-	cmd.Env = append(os.Environ(), childVariable+"="+name)
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", childVariable+"="+name) // no second's sleep under -race
 	return cmd
 }
 
