@@ -123,6 +123,10 @@ func (s *session) whyVault(out *reasoning, req *cred.Request) {
 	}
 	if err != nil {
 		out.Problem, out.Hint = helper.Explain(err, t)
+		if errors.Is(err, vault.ErrNoKey) && out.KeySource == "kernel" { // unlock cannot help
+			out.Problem = "the key of the vault is gone from the kernel keyring"
+			out.Hint = "patrol login --pat ORG sets the vault aside and begins a new one"
+		}
 		return
 	}
 	s.whyRecord(out, r, t)
