@@ -97,7 +97,7 @@ func needles(secret string) []string {
 		secret, url.QueryEscape(secret), url.PathEscape(secret), escapeAll(secret, "%%%02X"), escapeAll(secret, "%%%02x"),
 		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))), strings.Trim(strconv.Quote(secret), `"`),
 	}
-	if len(secret) >= 4*shortest { // a part of a token is one too many
+	if len(secret) >= 6*shortest { // a part of a token is one too many
 		forms = append(forms, secret[:len(secret)/2])
 	}
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
