@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// credential is what kind of thing a request presented.
-type credential string
+// Credential is what kind of thing a request presented.
+type Credential string
 
 // The kinds, as the request log names them.
 const (
-	credentialNone   credential = "none"
-	credentialPAT    credential = "pat"    // a secret the emulator issued
-	credentialBasic  credential = "basic"  // some other user name and password
-	credentialBearer credential = "bearer" // an OAuth access token
-	credentialOther  credential = "other"
+	CredentialNone   Credential = "none"
+	CredentialPAT    Credential = "pat"    // a secret the emulator issued
+	CredentialBasic  Credential = "basic"  // some other user name and password
+	CredentialBearer Credential = "bearer" // an OAuth access token
+	CredentialOther  Credential = "other"
 )
 
 // verdict is what became of it.
@@ -31,7 +31,7 @@ const (
 
 // caller is who makes a request.
 type caller struct {
-	credential credential
+	credential Credential
 	verdict    verdict
 	user       *user  // set if signedIn
 	scope      string // of the token, if signedIn
@@ -47,18 +47,18 @@ func (e *Emulator) authenticate(r *http.Request, o *organization) caller {
 	kind, _, _ := strings.Cut(header, " ")
 	switch {
 	case header == "":
-		return caller{credential: credentialNone, verdict: anonymous}
+		return caller{credential: CredentialNone, verdict: anonymous}
 	case strings.EqualFold(kind, "Bearer"):
-		return caller{credential: credentialBearer, verdict: rejected}
+		return caller{credential: CredentialBearer, verdict: rejected}
 	case !strings.EqualFold(kind, "Basic"):
-		return caller{credential: credentialOther, verdict: rejected}
+		return caller{credential: CredentialOther, verdict: rejected}
 	}
 	_, password, ok := r.BasicAuth()
 	pat, known := e.pats.find(password)
 	if !ok || !known {
-		return caller{credential: credentialBasic, verdict: rejected}
+		return caller{credential: CredentialBasic, verdict: rejected}
 	}
-	c := caller{credential: credentialPAT, patID: pat.ID, verdict: e.judge(pat, o)}
+	c := caller{credential: CredentialPAT, patID: pat.ID, verdict: e.judge(pat, o)}
 	if c.verdict == signedIn {
 		c.user, c.scope = e.world.user(pat.User), pat.Scope
 		e.pats.used(pat.ID)

@@ -37,7 +37,7 @@ func TestFaultsThatAnswer(t *testing.T) {
 		{Fault{Kind: FaultUnavailable, RetryAfter: 60}, 503, map[string]string{"Retry-After": "60"}, "TF24668"},
 		{Fault{Kind: FaultUnauthorized}, 401, map[string]string{"X-VSS-ResourceTenant": "11111111-2222-4333-8444-555555555555"}, "TF400813"},
 		{Fault{Kind: FaultSignInPage}, 203, map[string]string{"Content-Type": "text/html; charset=utf-8"}, banner},
-		{Fault{Kind: FaultRedirect}, 302, nil, "_signin"},
+		{Fault{Kind: FaultRedirect}, 302, nil, banner},
 		{Fault{Kind: FaultGarbage}, 200, map[string]string{"Content-Type": "application/json; charset=utf-8"}, "garbage"},
 		{Fault{Kind: FaultWrongContent}, 200, nil, "unexpected"},
 		{Fault{Kind: FaultSlow, Delay: Duration(time.Millisecond)}, 200, nil, "authenticatedUser"},

@@ -44,7 +44,7 @@ func (e *Emulator) serveFault(rec *recorder, r *http.Request, f Fault) {
 	case FaultSignInPage:
 		writePage(rec, statusOfFault(f.Kind), "Sign In", "This page stands where the service shows its sign-in page.")
 	case FaultRedirect:
-		http.Redirect(rec, r, signInURL(t.org, r), http.StatusFound)
+		redirectToSignIn(rec, r, t.org)
 	case FaultWrongContent:
 		writeJSON(rec, http.StatusOK, "", map[string]any{"value": []string{}, "unexpected": true})
 	case FaultGarbage:

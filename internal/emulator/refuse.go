@@ -21,11 +21,11 @@ const basicRealm = "https://tfsprodemu1.visualstudio.com/"
 // refuse answers a caller that is not signed in. The form depends on who
 // seems to be asking; see refusalFor.
 func (e *Emulator) refuse(w http.ResponseWriter, r *http.Request, o *organization, c caller) {
+	setTenantHeaders(w, o)
 	switch refusalFor(r, c) {
 	case refusalRedirect:
-		http.Redirect(w, r, signInURL(o, r), http.StatusFound)
+		redirectToSignIn(w, r, o)
 	case refusalPage:
-		setTenantHeaders(w, o)
 		writePage(w, http.StatusNonAuthoritativeInfo, "Sign In", "This page stands where the service shows its sign-in page.")
 	default:
 		e.refuse401(w, r, o, c)
@@ -56,13 +56,13 @@ func refusalFor(r *http.Request, c caller) refusal {
 	switch {
 	case isGit(r):
 		return refusal401
-	case c.credential == credentialBearer && (reads || r.Method == http.MethodPost):
+	case c.credential == CredentialBearer && (reads || r.Method == http.MethodPost):
 		return refusalPage
 	case suppress || c.verdict == expired || !reads && r.Method != http.MethodPost:
 		return refusal401
-	case c.credential == credentialNone && reads:
+	case c.credential == CredentialNone && reads:
 		return refusalRedirect
-	case c.credential == credentialNone:
+	case c.credential == CredentialNone:
 		return refusal401
 	}
 	return refusalPage
@@ -113,10 +113,18 @@ func expiredBody() map[string]any {
 		})
 }
 
-// setTenantHeaders tells whose people an organization's are.
+// setTenantHeaders tells whose people an organization's are, whatever the
+// form of the refusal: clients find the tenant by an anonymous request.
+// Source: https://github.com/git-ecosystem/git-credential-manager (AzureDevOpsRestApi.cs).
 func setTenantHeaders(w http.ResponseWriter, o *organization) {
 	w.Header().Set("X-VSS-ResourceTenant", o.tenant)
 	w.Header().Set("X-VSS-AuthorizationEndpoint", "https://"+hostIdentity+"/"+o.name+"/")
+}
+
+// redirectToSignIn sends a browser to sign in.
+func redirectToSignIn(w http.ResponseWriter, r *http.Request, o *organization) {
+	w.Header().Set("Location", signInURL(o, r))
+	writePage(w, http.StatusFound, "Object moved", "Sign in first.")
 }
 
 // signInURL is where a browser would go.

@@ -122,6 +122,8 @@ func TestRefusalForms(t *testing.T) {
 		page                        bool
 	}{
 		{"a browser is sent to sign in", "GET", rest, "", []string{"Accept", "text/html"}, 302, true},
+		{"asking for the tenant only", "HEAD", "https://dev.azure.com/contoso", "", nil, 302, true},
+		{"asking for the tenant, and saying so", "HEAD", "https://dev.azure.com/contoso/", "", suppress(), 401, false},
 		{"a client that says so gets 401", "GET", rest, "", suppress(), 401, false},
 		{"git gets 401", "GET", git, "", []string{"User-Agent", "git/2.39.5"}, 401, true},
 		{"a git path gets 401 whoever asks", "GET", git, "", nil, 401, true},
@@ -141,10 +143,13 @@ func TestRefusalForms(t *testing.T) {
 				t.Fatalf("status %d, want %d", r.status, tt.status)
 			}
 			html := strings.HasPrefix(r.header.Get("Content-Type"), "text/html")
-			if html != tt.page || html && tt.status != 302 && !strings.Contains(r.body, banner) {
+			if html != tt.page || html && tt.method != http.MethodHead && !strings.Contains(r.body, banner) {
 				t.Errorf("%s: %.200s", r.header.Get("Content-Type"), r.body)
 			}
 			checkCommonHeaders(t, r)
+			if got := r.header.Get("X-VSS-ResourceTenant"); got != "11111111-2222-4333-8444-555555555555" {
+				t.Errorf("tenant %q", got)
+			}
 		})
 	}
 }

@@ -76,7 +76,7 @@ func (e *Emulator) serveInner(w http.ResponseWriter, r *http.Request) {
 	}
 	defer e.running.end()
 	host, _ := r.Context().Value(hostKey{}).(string)
-	rec := &recorder{ResponseWriter: w, entry: Request{Time: e.Now(), Method: r.Method, Host: host, Path: loggedPath(r), Credential: credentialNone}}
+	rec := &recorder{ResponseWriter: w, entry: Request{Time: e.Now(), Method: r.Method, Host: host, Path: loggedPath(r), Credential: CredentialNone}}
 	defer e.log.add(rec)
 	if name, _, _ := strings.Cut(r.Host, ":"); !strings.EqualFold(name, host) {
 		http.Error(rec, "azdo-emulator: host "+r.Host+" in a tunnel to "+host, http.StatusMisdirectedRequest)
