@@ -71,11 +71,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 4 sign-in needed.`,
   patrol login --pat contoso     # keep a token made in the portal
   git clone https://dev.azure.com/contoso/shop/_git/web
   patrol status`,
+		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("patrol {{.Version}}\n")
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
