@@ -65,7 +65,7 @@ func writeThrottled(w http.ResponseWriter, f Fault) {
 	h.Set("X-RateLimit-Remaining", "0")
 	h.Set("X-RateLimit-Delay", strconv.Itoa(f.RetryAfter))
 	h.Set("X-TFS-ServiceError", url.PathEscape(text))
-	writeException(w, http.StatusTooManyRequests, exception{"Microsoft.TeamFoundation.Framework.Server", "RequestBlockedException"}, text)
+	writeException(w, http.StatusTooManyRequests, exceptionIn("Microsoft.TeamFoundation.Framework.Server", "RequestBlockedException"), text)
 }
 
 // endless sends a JSON text that goes on until the client has enough.

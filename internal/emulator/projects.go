@@ -66,7 +66,7 @@ func describeProject(p *project) projectReference {
 // recordings of https://github.com/Azure/azure-devops-cli-extension, and
 // https://github.com/shayki5/azure-devops-create-pr-task/issues/193 for ids.
 func (e *Emulator) missingProject(c *call, name string) {
-	x := exception{"Microsoft.TeamFoundation.Core.WebApi", "ProjectDoesNotExistWithNameException"}
+	x := exceptionIn("Microsoft.TeamFoundation.Core.WebApi", "ProjectDoesNotExistWithNameException")
 	text := "TF200016: The following project does not exist: " + printable(name) +
 		". Verify that the name of the project is correct and that the project exists on the specified Azure DevOps Server."
 	if isGUID(name) {

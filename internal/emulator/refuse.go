@@ -68,9 +68,12 @@ func refusalFor(r *http.Request, c caller) refusal {
 	return refusalPage
 }
 
-// isGit reports whether a request comes from a Git client.
+// isGit reports whether a request comes from a Git client: by its name, which
+// people can change, or by one of the paths of the smart protocol.
 func isGit(r *http.Request) bool {
-	return strings.HasPrefix(r.UserAgent(), "git/") || strings.Contains(r.URL.Path, "/_git/")
+	path := r.URL.Path
+	return strings.HasPrefix(r.UserAgent(), "git/") || strings.HasSuffix(path, "/info/refs") ||
+		strings.HasSuffix(path, "/"+uploadPack) || strings.HasSuffix(path, "/"+receivePack)
 }
 
 // refuse401 answers 401 with everything a client may look at to find out how
@@ -97,20 +100,21 @@ func (e *Emulator) refuse401(w http.ResponseWriter, r *http.Request, o *organiza
 		writePage(w, http.StatusUnauthorized, "Access Denied", textAnonymous)
 		return
 	}
-	writeException(w, http.StatusUnauthorized, exceptionUnauthorized(), textNotAuthorized)
+	writeException(w, http.StatusUnauthorized, exceptionIn("Microsoft.TeamFoundation.Framework.Server", "UnauthorizedRequestException"), textNotAuthorized)
 }
 
 // expiredBody is the one refusal that tells why, as printed by a client in
 // https://github.com/microsoft/vscode-vsce/blob/main/src/publish.ts and bug reports on it.
-func expiredBody() map[string]any {
-	return exceptionBody(exception{"Microsoft.VisualStudio.Services.Security", "AccessCheckException"}, textExpired,
-		map[string]any{
-			"Descriptor":           nil,
-			"IdentityDisplayName":  nil,
-			"Token":                nil,
-			"RequestedPermissions": 0,
-			"NamespaceId":          zeroGUID,
-		})
+func expiredBody() errorBody {
+	body := exception{"Microsoft.VisualStudio.Services.Security", "AccessCheckException", webAPI}.body(textExpired)
+	body.CustomProperties = map[string]any{
+		"Descriptor":           nil,
+		"IdentityDisplayName":  nil,
+		"Token":                nil,
+		"RequestedPermissions": 0,
+		"NamespaceId":          zeroGUID,
+	}
+	return body
 }
 
 // setTenantHeaders tells whose people an organization's are, whatever the

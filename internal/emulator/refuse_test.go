@@ -126,6 +126,7 @@ func TestRefusalForms(t *testing.T) {
 		{"asking for the tenant, and saying so", "HEAD", "https://dev.azure.com/contoso/", "", suppress(), 401, false},
 		{"a client that says so gets 401", "GET", rest, "", suppress(), 401, false},
 		{"git gets 401", "GET", git, "", []string{"User-Agent", "git/2.39.5"}, 401, true},
+		{"a browser looking at a repository", "GET", web, "", []string{"User-Agent", "Mozilla/5.0"}, 302, true},
 		{"a git path gets 401 whoever asks", "GET", git, "", nil, 401, true},
 		{"a bad token without Suppress gets the page", "GET", rest, bad, nil, 203, true},
 		{"a bad token with Suppress gets 401", "GET", rest, bad, suppress(), 401, false},

@@ -6,7 +6,6 @@ import (
 	"html"
 	"io"
 	"net/http"
-	"strings"
 )
 
 // deployment holds the ids by which the service names its own machines.
@@ -76,40 +75,43 @@ func writeJSON(w http.ResponseWriter, status int, version string, body any) {
 	_, _ = w.Write(data) // a client that has gone is no concern of ours
 }
 
-// exception is a typed error as the service names them.
-type exception struct{ namespace, key string }
+// exception is a .NET exception as the service names them in error bodies.
+type exception struct{ namespace, key, assembly string }
 
-// The exceptions the emulator answers with. Source of the names: the
-// recordings above, and Microsoft.VisualStudio.Services.WebApi for Vss*.
-func exceptionUnauthorized() exception {
-	return exception{"Microsoft.TeamFoundation.Framework.Server", "UnauthorizedRequestException"}
+// exceptionIn is an exception whose assembly has the name of its namespace,
+// which is the rule.
+func exceptionIn(namespace, key string) exception { return exception{namespace, key, namespace} }
+
+// webAPI is the namespace of the errors of the REST framework itself.
+const webAPI = "Microsoft.VisualStudio.Services.WebApi"
+
+// errorBody is the service's error body, as it stands in recordings of
+// https://github.com/Azure/azure-devops-cli-extension, in that order.
+type errorBody struct {
+	ID               string         `json:"$id"`
+	CustomProperties map[string]any `json:"customProperties,omitempty"`
+	InnerException   *errorBody     `json:"innerException"`
+	Message          string         `json:"message"`
+	TypeName         string         `json:"typeName"`
+	TypeKey          string         `json:"typeKey"`
+	ErrorCode        int            `json:"errorCode"`
+	EventID          int            `json:"eventId"`
+}
+
+// body is the error body of an exception.
+func (x exception) body(message string) errorBody {
+	return errorBody{
+		ID:       "1",
+		Message:  message,
+		TypeName: x.namespace + "." + x.key + ", " + x.assembly,
+		TypeKey:  x.key,
+		EventID:  3000,
+	}
 }
 
 // writeException answers with the service's error body.
 func writeException(w http.ResponseWriter, status int, x exception, message string) {
-	writeJSON(w, status, "", exceptionBody(x, message, nil))
-}
-
-// exceptionBody is that body: https://learn.microsoft.com/en-us/rest/api/azure/devops
-// does not describe it, recordings do.
-func exceptionBody(x exception, message string, properties map[string]any) map[string]any {
-	assembly := x.namespace
-	if strings.HasSuffix(x.namespace, ".Security") {
-		assembly = "Microsoft.VisualStudio.Services.WebApi"
-	}
-	body := map[string]any{
-		"$id":            "1",
-		"innerException": nil,
-		"message":        message,
-		"typeName":       x.namespace + "." + x.key + ", " + assembly,
-		"typeKey":        x.key,
-		"errorCode":      0,
-		"eventId":        3000,
-	}
-	if properties != nil {
-		body["customProperties"] = properties
-	}
-	return body
+	writeJSON(w, status, "", x.body(message))
 }
 
 // writePage answers with an HTML page under the banner.

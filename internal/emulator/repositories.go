@@ -70,7 +70,7 @@ func (e *Emulator) getRepository(c *call, readable []*repository, nameOrID strin
 	case c.caller.verdict != signedIn:
 		e.refuse(c.w, c.r, c.org, c.caller)
 	default:
-		writeException(c.w, http.StatusNotFound, exception{"Microsoft.TeamFoundation.Git.Server", "GitRepositoryNotFoundException"}, textNoRepository(nameOrID))
+		writeException(c.w, http.StatusNotFound, exceptionIn("Microsoft.TeamFoundation.Git.Server", "GitRepositoryNotFoundException"), textNoRepository(nameOrID))
 	}
 }
 

@@ -64,7 +64,7 @@ func (e *Emulator) serveREST(rec *recorder, r *http.Request, t target) {
 	}
 	handle, ok := res.methods[r.Method]
 	if !ok {
-		writeException(rec, http.StatusMethodNotAllowed, exceptionBadPath(), "The requested resource does not support http method '"+r.Method+"'.")
+		writeException(rec, http.StatusMethodNotAllowed, exceptionIn(webAPI, "VssServiceException"), "The requested resource does not support http method '"+r.Method+"'.")
 		return
 	}
 	c.vars = vars
@@ -89,7 +89,7 @@ func writeNoScope(w http.ResponseWriter) {
 
 // writeNoController answers for a path that no resource has.
 func writeNoController(w http.ResponseWriter) {
-	writeException(w, http.StatusNotFound, exceptionBadPath(), "The controller for path was not found or does not implement IController.")
+	writeException(w, http.StatusNotFound, exceptionIn(webAPI, "VssServiceException"), "The controller for path was not found or does not implement IController.")
 }
 
 // findResource finds the resource of a path and its route values. The

@@ -21,7 +21,7 @@ func (e *Emulator) serveService(rec *recorder, r *http.Request) {
 	t, ok := e.resolve(rec.entry.Host, r.URL)
 	switch {
 	case !ok:
-		writeException(rec, http.StatusBadRequest, exceptionBadPath(), "The request path is not well formed.")
+		writeException(rec, http.StatusBadRequest, exceptionIn(webAPI, "VssServiceException"), "The request path is not well formed.")
 	case t.plane == planeEntra:
 		writePage(rec, http.StatusNotFound, "Not Found", "The emulator does not sign anybody in yet.")
 	case t.plane == planeProfile && t.orgName == "_signin":
@@ -60,10 +60,6 @@ func (e *Emulator) resolve(host string, u *url.URL) (target, bool) {
 	return t, true
 }
 
-func exceptionBadPath() exception {
-	return exception{"Microsoft.VisualStudio.Services.WebApi", "VssServiceException"}
-}
-
 // unknownOrganization answers for an organization that the seed lacks. The
 // service shows a 404 page; its text here is ours.
 func (e *Emulator) unknownOrganization(w http.ResponseWriter, t target) {
@@ -78,5 +74,5 @@ func writeStopped(w http.ResponseWriter, o *organization) {
 		". Start the collection and then try again. Administrator Reason: " + o.stopped
 	w.Header().Set("X-TFS-ServiceError", url.PathEscape(text))
 	writeJSONWithBOM(w, http.StatusServiceUnavailable,
-		exceptionBody(exception{"Microsoft.VisualStudio.Services.Common", "VssServiceException"}, text, nil))
+		exceptionIn("Microsoft.VisualStudio.Services.Common", "VssServiceException").body(text))
 }

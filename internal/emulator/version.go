@@ -95,6 +95,6 @@ func checkVersion(w http.ResponseWriter, r *http.Request, res resource) (string,
 
 // badVersion refuses a version. It returns false, for its caller to return.
 func badVersion(w http.ResponseWriter, key, text string) bool {
-	writeException(w, http.StatusBadRequest, exception{"Microsoft.VisualStudio.Services.WebApi", key}, text)
+	writeException(w, http.StatusBadRequest, exceptionIn(webAPI, key), text)
 	return false
 }
