@@ -97,6 +97,9 @@ func Answer(r *vault.Records, rec *vault.Record, t Target, req *cred.Request) (c
 		return cred.Reply{}, err
 	}
 	if t.Azure {
+		if s.Secret.Reveal() == "" { // a user name alone would make Git ask for the rest
+			return cred.Reply{}, ErrNoRecord
+		}
 		user := req.Username
 		if user == "" {
 			user = t.Org
