@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,6 +36,7 @@ func commands() map[string]scriptCommand {
 	for _, name := range runCommands() {
 		list[name] = runCommand(name)
 	}
+	maps.Copy(list, badDayCommands())
 	return list
 }
 

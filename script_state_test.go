@@ -27,6 +27,7 @@ type script struct {
 	vaults   map[string]bool   // ids
 	clocked  bool
 	offset   time.Duration
+	bad      badDays
 }
 
 func newScript(work string, bin programs) *script {
