@@ -8,8 +8,9 @@ import (
 	"github.com/gitpatrol/patrol/internal/cred"
 )
 
-// Auth is how a request is authenticated. A call with
-// the zero Auth, or an empty secret, fails with ErrNoCredential.
+// Auth is how a request is authenticated. A call with the zero Auth, or an empty
+// secret, fails with ErrNoCredential; one about personal access tokens with
+// ErrNotBearer unless it is Bearer.
 type Auth struct {
 	scheme string
 	secret cred.Secret
@@ -35,6 +36,15 @@ func (a Auth) set(h http.Header) error {
 		return ErrNoCredential
 	}
 	h.Set("Authorization", a.scheme+" "+a.encoded(secret))
+	return nil
+}
+
+// managesPATs returns ErrNotBearer for what the service answers with a sign-in
+// page: anything but a bearer token, also a personal access token posing as one.
+func (a Auth) managesPATs() error {
+	if _, isPAT := InspectPAT(a.secret); a.scheme != bearer || isPAT {
+		return ErrNotBearer
+	}
 	return nil
 }
 

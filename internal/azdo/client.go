@@ -11,7 +11,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,7 +29,8 @@ const (
 type Config struct {
 	// Version of patrol, sent as the user agent patrol/<Version>.
 	Version string
-	// Transport carries the requests; NewTransport makes one.
+	// Transport carries the requests; NewTransport makes one. Without the reports
+	// that go to net/http/httptrace, ErrUnknownOutcome is mistaken for ErrNetwork.
 	Transport http.RoundTripper
 	// Timeout of one call; 0 and more than MaxTimeout mean MaxTimeout.
 	Timeout time.Duration
@@ -76,7 +79,12 @@ type call struct {
 	body    any // sent as JSON; nil: no body
 	// notFound is the kind of error that 404 means; nil: ErrReply.
 	notFound error
+	// empty says that a good answer may have no body.
+	empty bool
 }
+
+// changes reports whether the call leaves something behind on the server.
+func (req call) changes() bool { return req.method != http.MethodGet }
 
 // answer is a reply that was read whole.
 type answer struct {
@@ -87,30 +95,47 @@ type answer struct {
 
 // do sends c and decodes the JSON of a good answer into out.
 func (c *Client) do(ctx context.Context, req call, out any) (*answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
 	a, err := c.send(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.judge(req, a); err != nil {
+	if err := c.decode(req, a, out); err != nil {
 		return nil, err
-	}
-	if err := json.Unmarshal(a.body, out); err != nil {
-		// The decoder's own words quote the answer.
-		return nil, c.failure(req, a, ErrReply, errors.New("it is not the JSON that was expected"))
 	}
 	return a, nil
 }
 
+// decode judges an answer and takes its JSON apart. After an error, out holds
+// what could be read all the same.
+func (c *Client) decode(req call, a *answer, out any) error {
+	if err := c.judge(req, a); err != nil {
+		return err
+	}
+	if req.silent(a) {
+		return nil
+	}
+	if err := json.Unmarshal(a.body, out); err != nil {
+		// The decoder's own words quote the answer.
+		return c.failure(req, a, ErrReply, errors.New("it is not the JSON that was expected"))
+	}
+	return nil
+}
+
+// send reads the answer whole and does not judge it.
 func (c *Client) send(ctx context.Context, req call) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	// The transport has a connection only after dialling, the proxy and TLS:
+	// from there on the request may have arrived.
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
 	r, err := c.request(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	reply, err := c.via.RoundTrip(r)
 	if err != nil {
-		return nil, transportError(req.op, err)
+		return nil, noAnswer(req, sent.Load(), err)
 	}
 	defer func() { _ = reply.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(reply.Body, maxBody+1))
@@ -122,7 +147,7 @@ func (c *Client) send(ctx context.Context, req call) (*answer, error) {
 	case notGzip(err):
 		return nil, c.failure(req, a, ErrReply, err)
 	case err != nil:
-		return nil, transportError(req.op, err)
+		return nil, noAnswer(req, true, err)
 	}
 	return a, nil
 }

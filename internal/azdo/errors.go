@@ -17,6 +17,9 @@ var (
 	// ErrExpired is the refusal that can be told apart: a personal access token
 	// past its end. It is ErrRefused, too.
 	ErrExpired = errors.New("the personal access token has expired")
+	// ErrClaims is the refusal of an access token that a new sign-in can do away
+	// with; see Error.Claims. It is ErrRefused, too.
+	ErrClaims = errors.New("the service asks for a new sign-in")
 	// ErrForbidden: the credential is alive, but its scope, a permission or a
 	// Conditional Access policy keeps it out.
 	ErrForbidden = errors.New("the credential may not do this")
@@ -24,6 +27,20 @@ var (
 	ErrThrottled = errors.New("the service asks to try later")
 	// ErrNoOrganization: there is no organisation of that name.
 	ErrNoOrganization = errors.New("no such organization")
+	// ErrNoToken: the server says that the caller has no personal access token of
+	// that id. It may still be alive and somebody else's.
+	ErrNoToken = errors.New("no such personal access token")
+	// ErrNotFound: there is no such token, or no such organisation; the server
+	// does not say which.
+	ErrNotFound = errors.New("no such personal access token, or no such organization")
+	// ErrDeclined: the server understood and said no, see PATError.
+	ErrDeclined = errors.New("the server declined")
+	// ErrOrphan: a token was made that cannot be used, and whose secret is lost.
+	// Revoke it: see AuthorizationID; when that is empty, find it by its name.
+	ErrOrphan = errors.New("a token was made that cannot be used")
+	// ErrUnknownOutcome: a change was sent, and no answer says what became of it:
+	// it may have been made. All kinds but this and ErrOrphan mean that it was not.
+	ErrUnknownOutcome = errors.New("it is unknown whether this was done")
 	// ErrStopped: the organisation has been taken offline (TF24668).
 	ErrStopped = errors.New("the organization is stopped")
 	// ErrTLS: the server's certificate or TLS version is not acceptable.
@@ -42,6 +59,12 @@ var (
 	// ErrNoCredential: the secret is absent, empty or cannot be sent in a
 	// header. Nothing was sent.
 	ErrNoCredential = errors.New("no usable credential")
+	// ErrNotBearer: personal access tokens are managed with an access token of
+	// Microsoft Entra, and nothing else. Nothing was sent.
+	ErrNotBearer = errors.New("not an access token of Microsoft Entra")
+	// ErrPATRequest: the request for a personal access token cannot be meant so.
+	// Nothing was sent.
+	ErrPATRequest = errors.New("not a request for a personal access token")
 )
 
 // Error is a call that failed.
@@ -59,6 +82,11 @@ type Error struct {
 	// RetryAfter is how long the server asks to wait, at most a day; 0 when it
 	// does not say.
 	RetryAfter time.Duration
+	// Claims is, with ErrClaims, what the sign-in must ask for: the JSON that goes
+	// into the parameter claims of Entra's end points. Empty when unreadable.
+	Claims string
+	// AuthorizationID names a token that was made although the call failed.
+	AuthorizationID string
 	// Err is the cause below HTTP, or what is wrong with the answer. May be nil.
 	Err error
 }
@@ -79,6 +107,9 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		b.WriteString(": it says " + strconv.Quote(cut(e.Message)))
 	}
+	if e.AuthorizationID != "" {
+		b.WriteString(" [token " + e.AuthorizationID + "]")
+	}
 	if e.ActivityID != "" {
 		b.WriteString(" [activity " + e.ActivityID + "]")
 	}
@@ -88,7 +119,7 @@ func (e *Error) Error() string {
 // Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error {
 	errs := []error{e.Kind}
-	if e.Kind == ErrExpired {
+	if e.Kind == ErrExpired || e.Kind == ErrClaims {
 		errs = append(errs, ErrRefused)
 	}
 	if e.Err != nil {

@@ -81,7 +81,7 @@ func (a *authority) leaf(t *testing.T, host string, edit func(*x509.Certificate)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// farm is dev.azure.com, played by a test server behind a real CONNECT proxy,
+// farm is dev.azure.com and vssps.dev.azure.com, played by a test server behind a real CONNECT proxy,
 // which is the only way the client gets there: production code has no hook.
 type farm struct {
 	t     *testing.T
@@ -109,7 +109,8 @@ func newFarm(t *testing.T, handler http.HandlerFunc, edit func(*tls.Config, *aut
 		handler(w, r)
 	}))
 	f.site.Config.ErrorLog = quiet
-	f.site.TLS = &tls.Config{Certificates: []tls.Certificate{f.ca.leaf(t, "dev.azure.com", nil)}}
+	both := func(x *x509.Certificate) { x.DNSNames = append(x.DNSNames, "vssps.dev.azure.com") }
+	f.site.TLS = &tls.Config{Certificates: []tls.Certificate{f.ca.leaf(t, "dev.azure.com", both)}}
 	if edit != nil {
 		edit(f.site.TLS, f.ca)
 	}

@@ -1,6 +1,7 @@
 package azdo
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ const anonymous = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
 // service or of something between, and no verdict on the credential.
 func (c *Client) judge(req call, a *answer) error {
 	switch {
+	case a.status == http.StatusUnauthorized && a.insufficient():
+		return c.failure(req, a, ErrClaims, nil)
 	case a.status == http.StatusUnauthorized && a.expired():
 		return c.failure(req, a, ErrExpired, nil)
 	case a.status == http.StatusUnauthorized, a.status == http.StatusNonAuthoritativeInfo,
@@ -41,20 +44,52 @@ func (c *Client) judge(req call, a *answer) error {
 		return c.failure(req, a, ErrReply, errors.New("it redirects elsewhere, which is not followed"))
 	case a.status/100 != 2:
 		return c.failure(req, a, ErrReply, nil)
+	case req.silent(a):
+		return nil
 	case !a.is("application/json"):
 		return c.failure(req, a, ErrReply, fmt.Errorf("it is %q, not JSON", cut(a.header.Get("Content-Type"))))
 	}
 	return nil
 }
 
+// silent reports whether the answer is a success that needs no words.
+func (req call) silent(a *answer) bool {
+	return req.empty && (a.status == http.StatusOK || a.status == http.StatusNoContent) && len(bytes.TrimSpace(a.body)) == 0
+}
+
 // failure makes the error of an answer.
 func (c *Client) failure(req call, a *answer, kind, err error) *Error {
-	return &Error{
+	if req.doubtful(a, kind) {
+		kind = ErrUnknownOutcome
+	}
+	e := &Error{
 		Kind: kind, Op: req.op, Status: a.status, Err: err,
-		Message:    req.auth.scrub(a.message()),
 		ActivityID: guid(a.header.Get("ActivityId")),
 		RetryAfter: retryAfter(a.header, c.now),
 	}
+	// The body of a success is no message, and may hold the secret of a new token.
+	message := a.serviceError()
+	if a.status/100 != 2 {
+		message = a.message()
+	}
+	e.Message = req.auth.scrub(message)
+	if kind == ErrClaims {
+		e.Claims = claimsOf(a.header)
+	}
+	return e
+}
+
+// doubtful reports whether a change may have been made in spite of the answer:
+// it is a success that cannot be read, or a server or gateway broke off. A 503
+// that says when to come back is the service's own, and turned us away before.
+func (req call) doubtful(a *answer, kind error) bool {
+	switch {
+	case !req.changes():
+		return false
+	case kind == ErrReply:
+		return a.status/100 == 2 || a.status/100 == 5
+	}
+	return kind == ErrThrottled && a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") == ""
 }
 
 // expired looks for the one refusal that Azure DevOps tells apart.

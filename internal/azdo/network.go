@@ -10,8 +10,18 @@ import (
 	"strings"
 )
 
+// noAnswer is the error of a request without a whole answer. A change that may
+// have arrived has an outcome nobody knows, whatever broke the connection.
+func noAnswer(req call, sent bool, err error) *Error {
+	e := transportError(req.op, err)
+	if sent && req.changes() {
+		e.Kind = ErrUnknownOutcome
+	}
+	return e
+}
+
 // transportError sorts what the transport reports when there is no answer.
-func transportError(op string, err error) error {
+func transportError(op string, err error) *Error {
 	e := &Error{Kind: ErrNetwork, Op: op, Err: err}
 	var proxy *proxyFailure
 	var dial *net.OpError

@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"strings"
 	"time"
@@ -53,6 +54,23 @@ func inspectPAT(s string) (PATInfo, bool) {
 		return PATInfo{Format: FormatNew, Checksum: newChecksum(s[:80]) == s[80:], Created: created(s[58], s[59])}, true
 	}
 	return PATInfo{}, false
+}
+
+// plausible reports what keeps the secret of a new token from being used; nil:
+// nothing. A format nobody knows yet is fine as long as it can go into a
+// header and into Git's protocol, and is no placeholder.
+func plausible(token cred.Secret) error {
+	const shortest, longest = 32, 4096
+	s := token.Reveal()
+	switch {
+	case s == "":
+		return errors.New("its secret is missing")
+	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return errors.New("its secret holds characters that no token has")
+	case len(s) < shortest || len(s) > longest:
+		return errors.New("its secret has a length that no token has")
+	}
+	return nil
 }
 
 func isClassic(s string) bool {
