@@ -1,3 +1,8 @@
+// A goroutine that follows the number of processors is no use to a process of
+// two milliseconds. See https://go.dev/doc/godebug#go-125.
+//
+//go:debug updatemaxprocs=0
+
 // Command git-credential-patrol is what Git runs: it answers from the vault,
 // and becomes patrol when it cannot.
 package main
