@@ -1,7 +1,6 @@
 package cred
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -52,11 +51,11 @@ func canonicalIPv6(name string) (string, error) {
 	if !strings.HasSuffix(name, "]") {
 		return "", malformed("host is not a valid IP literal")
 	}
-	addr, err := netip.ParseAddr(name[1 : len(name)-1])
-	if err != nil || !addr.Is6() || addr.Zone() != "" {
+	address, ok := parseIPv6(name[1 : len(name)-1])
+	if !ok {
 		return "", malformed("host is not a valid IP literal")
 	}
-	return "[" + addr.String() + "]", nil
+	return "[" + address.String() + "]", nil
 }
 
 func canonicalName(name string) (string, error) {
