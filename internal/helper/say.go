@@ -68,6 +68,8 @@ func explainVault(err error) (what, hint string) {
 		return what, "it was not touched; install that version of patrol"
 	case errors.Is(err, vault.ErrCorrupt):
 		return what, "patrol login sets it aside and begins a new one"
+	case errors.Is(err, vault.ErrForeign):
+		return what, "run it as that user; with sudo, as sudo -H, which leaves their home alone"
 	case errors.Is(err, vault.ErrUnsafe):
 		return what, "make it yours alone (chown, chmod), or move it away"
 	case errors.Is(err, vault.ErrBusy):

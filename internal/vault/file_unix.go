@@ -95,7 +95,7 @@ func checkFile(f *os.File) error {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return fmt.Errorf("%w: %s is not a regular file", ErrUnsafe, f.Name())
 	case int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrUnsafe, f.Name(), st.Uid)
+		return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrForeign, f.Name(), st.Uid)
 	case st.Mode&0o077 != 0:
 		return fmt.Errorf("%w: %s is open to other users (mode %04o, want 0600)", ErrUnsafe, f.Name(), st.Mode&0o777)
 	case st.Nlink > 1:
@@ -114,7 +114,7 @@ func checkDir(dir string) error {
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
 		return fmt.Errorf("%w: %s is not a directory", ErrUnsafe, dir)
 	case int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrUnsafe, dir, st.Uid)
+		return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrForeign, dir, st.Uid)
 	case st.Mode&0o077 != 0:
 		return fmt.Errorf("%w: %s is open to other users (mode %04o, want 0700)", ErrUnsafe, dir, st.Mode&0o777)
 	}
@@ -169,7 +169,7 @@ func checkParents(dir string) error {
 			return &fs.PathError{Op: "stat", Path: parent, Err: err}
 		}
 		if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-			return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrUnsafe, parent, st.Uid)
+			return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrForeign, parent, st.Uid)
 		}
 		return nil
 	}
