@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,11 +36,14 @@ func badDayCommands() map[string]scriptCommand {
 		"says": cmdSays, "stops": cmdStops, "own": cmdOwn, "damage": cmdDamage, "hold": cmdHold,
 		"impostor": cmdImpostor, "heard": cmdHeard, "many": cmdMany, "mix": cmdMix, "blocked": cmdBlocked,
 	}
-	for _, name := range []string{"within", "as", "bytes", "small"} {
+	for _, name := range circumstances() {
 		list[name] = wrapCommand(name)
 	}
 	return list
 }
+
+// circumstances are the words that wrapCommand takes before a program.
+func circumstances() []string { return []string{"within", "as", "bytes", "small"} }
 
 // cmdSays checks that standard error is two lines: what happened, and what to
 // type. Both are matched whole.
@@ -72,13 +76,10 @@ func wrapCommand(name string) scriptCommand {
 		var wrappers []string
 		most := patience
 		words := append([]string{name}, args...)
-		for {
+		for len(words) > 0 && slices.Contains(circumstances(), words[0]) {
 			need(ts, len(words) > 2, "within TIME | as USER | bytes TEXT | small BYTES, and a program")
-			wrapper, ok := r.circumstance(words[0], words[1], &most)
-			if !ok {
-				break
-			}
-			wrappers, words = append(wrappers, wrapper...), words[2:]
+			wrappers = append(wrappers, r.circumstance(words[0], words[1], &most)...)
+			words = words[2:]
 		}
 		words = r.prefixes(words)
 		if len(wrappers) > 0 {
@@ -94,25 +95,23 @@ func wrapCommand(name string) scriptCommand {
 
 // circumstance applies one of our words, and returns the program that must
 // run the other one.
-func (r *run) circumstance(word, value string, most *time.Duration) (wrapper []string, ok bool) {
+func (r *run) circumstance(word, value string, most *time.Duration) (wrapper []string) {
 	switch word {
 	case "within":
 		d, err := time.ParseDuration(value)
 		r.ts.Check(err)
 		*most = d
-		return nil, true
 	case "bytes":
 		text, err := strconv.Unquote(`"` + value + `"`)
 		r.ts.Check(err)
 		r.input[0] = r.s.canaries.fill(text, r.ts.Getenv)
-		return nil, true
 	case "as":
-		return become(r.ts, value), true
+		return become(r.ts, value)
 	case "small":
 		// Blocked, not ignored: the runtime of Go takes an ignored one back.
-		return []string{"prlimit", "--fsize=" + value, "env", "--block-signal=XFSZ"}, true
+		return []string{"prlimit", "--fsize=" + value, "env", "--block-signal=XFSZ"}
 	}
-	return nil, false
+	return nil
 }
 
 // become is the program that runs another one as a user; nothing where the
