@@ -10,33 +10,27 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// backendCaller is who uses a repository, for its hook.
-type backendCaller struct {
-	user   *user
-	org    *organization
-	rights []Right
-}
-
 // runBackend hands a request to "git http-backend", a CGI program (RFC 3875;
 // https://git-scm.com/docs/git-http-backend). net/http/cgi is not used
 // because it refuses chunked bodies, which large pushes have.
-func (e *Emulator) runBackend(rec *recorder, r *http.Request, repo *repository, rest string, c backendCaller) {
-	ctx, cancel := context.WithCancel(r.Context())
+func (e *Emulator) runBackend(c *gitCall, rights []Right) {
+	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.config.GitPath, "http-backend")
 	cmd.Dir = e.config.Dir
-	cmd.Env = append(e.gitEnv(), e.cgiEnv(r, repo, rest, c)...)
-	cmd.Stdin = r.Body
+	cmd.Env = slices.Concat(e.gitEnv(), e.cgiEnv(c), hookEnv(c, rights))
+	cmd.Stdin = c.r.Body
 	cmd.WaitDelay = 5 * time.Second // for a grandchild that holds the pipes
 	killTree(cmd)
 	// Git answers while it still reads, for example with progress.
-	if err := http.NewResponseController(rec).EnableFullDuplex(); err != nil {
-		e.backendFailed(rec, err)
+	if err := http.NewResponseController(c.rec).EnableFullDuplex(); err != nil {
+		e.backendFailed(c.rec, err)
 		return
 	}
 	out, err := cmd.StdoutPipe()
@@ -44,10 +38,10 @@ func (e *Emulator) runBackend(rec *recorder, r *http.Request, repo *repository, 
 		err = cmd.Start()
 	}
 	if err != nil {
-		e.backendFailed(rec, err)
+		e.backendFailed(c.rec, err)
 		return
 	}
-	started, copyErr := copyCGI(rec, out)
+	started, copyErr := copyCGI(c.rec, out)
 	if copyErr != nil {
 		cancel()
 	}
@@ -56,7 +50,7 @@ func (e *Emulator) runBackend(rec *recorder, r *http.Request, repo *repository, 
 	case started && (copyErr != nil || waitErr != nil && !errors.Is(waitErr, exec.ErrWaitDelay)):
 		panic(http.ErrAbortHandler) // too late for a status: let the client see a broken reply
 	case !started:
-		e.backendFailed(rec, errors.Join(copyErr, waitErr))
+		e.backendFailed(c.rec, errors.Join(copyErr, waitErr))
 	}
 }
 
@@ -81,27 +75,28 @@ func (e *Emulator) gitEnv() []string {
 }
 
 // cgiEnv is the request as http-backend reads it. The repository is named by
-// its id and the rest is one of four constants: nothing of the URL is a path.
-func (e *Emulator) cgiEnv(r *http.Request, repo *repository, rest string, c backendCaller) []string {
+// its id, and path and query are made anew from what the gate has checked:
+// http-backend would take the last of several "service" parameters.
+func (e *Emulator) cgiEnv(c *gitCall) []string {
+	h := c.r.Header
 	env := []string{
 		"GATEWAY_INTERFACE=CGI/1.1",
 		"GIT_PROJECT_ROOT=" + e.repositoryRoot(),
 		"GIT_HTTP_EXPORT_ALL=1",
-		"REQUEST_METHOD=" + r.Method,
-		"PATH_INFO=/" + repo.id + ".git/" + rest,
-		"QUERY_STRING=" + r.URL.RawQuery,
-		"CONTENT_TYPE=" + r.Header.Get("Content-Type"),
-		"HTTP_CONTENT_ENCODING=" + r.Header.Get("Content-Encoding"),
+		"REQUEST_METHOD=" + c.r.Method,
+		"PATH_INFO=/" + c.repo.id + ".git/" + c.rest,
+		"QUERY_STRING=service=" + c.service,
+		"CONTENT_TYPE=" + h.Get("Content-Type"),
+		"HTTP_CONTENT_ENCODING=" + h.Get("Content-Encoding"),
 	}
-	if r.ContentLength >= 0 && r.Method == http.MethodPost {
-		env = append(env, "CONTENT_LENGTH="+strconv.FormatInt(r.ContentLength, 10))
+	if c.r.ContentLength >= 0 && c.r.Method == http.MethodPost {
+		env = append(env, "CONTENT_LENGTH="+strconv.FormatInt(c.r.ContentLength, 10))
 	}
-	if protocol := r.Header.Get("Git-Protocol"); plainProtocol(protocol) {
+	if protocol := h.Get("Git-Protocol"); plainProtocol(protocol) {
 		env = append(env, "GIT_PROTOCOL="+protocol)
 	}
-	if c.user != nil {
-		env = append(env, "REMOTE_USER="+c.user.upn)
-		env = append(env, hookEnv(repo, c)...)
+	if c.caller.user != nil {
+		env = append(env, "REMOTE_USER="+c.caller.user.upn)
 	}
 	return env
 }

@@ -15,76 +15,109 @@ const (
 	receivePack = "git-receive-pack"
 )
 
+// gitCall is one Git request on its way through the gate.
+type gitCall struct {
+	rec     *recorder
+	r       *http.Request
+	org     *organization
+	caller  caller
+	service string      // uploadPack, receivePack, or "" for anything else
+	rest    string      // of the path, below the repository
+	name    string      // of the repository, as asked for
+	repo    *repository // nil: there is none
+}
+
 // serveGit lets a request through to Git if the caller may make it.
 func (e *Emulator) serveGit(rec *recorder, r *http.Request, t target) {
-	service, rest := gitService(r, t)
-	rec.entry.Service = service
-	c := e.authenticate(r, t.org)
-	rec.identify(c)
-	g, ok := parseGit(t.segments)
-	repo := findGitRepository(t.org, g)
-	public := ok && repo != nil && repo.project.public && c.verdict == anonymous && service != receivePack
-	if c.verdict != signedIn && !public {
-		e.refuse(rec, r, t.org, c)
+	c := newGitCall(rec, r, t)
+	c.caller = e.authenticate(r, t.org)
+	rec.entry.Service = c.service
+	rec.identify(c.caller)
+	if c.caller.verdict != signedIn && !(c.caller.verdict == anonymous && c.public()) {
+		e.refuse(rec, r, t.org, c.caller)
 		return
 	}
-	setUserData(rec, c.user)
-	if !e.scopeAdmits(rec, r, t.org, c, service, public) {
+	setUserData(rec, c.caller.user)
+	if need := c.scope(); need != "" && !scopeAllows(c.caller.scope, need) {
+		e.refuseScope(c)
 		return
+	}
+	rights := c.rights()
+	switch {
+	case c.repo == nil || c.repo.disabled || !slices.Contains(rights, Read):
+		writeNoRepository(rec, c.name)
+	case c.service == "":
+		writePlain(rec, http.StatusNotFound, "azdo-emulator: only Git's smart HTTP protocol is served here")
+	case c.service == receivePack && !slices.Contains(rights, Contribute):
+		writeNoPush(rec, r, c.caller.user.identity(t.org))
+	default:
+		e.runBackend(c, rights)
+	}
+}
+
+// newGitCall takes a request apart. Only the four requests of the smart
+// protocol have a service.
+func newGitCall(rec *recorder, r *http.Request, t target) *gitCall {
+	c := &gitCall{rec: rec, r: r, org: t.org}
+	g, ok := parseGit(t.segments)
+	if !ok {
+		return c
+	}
+	c.name, c.rest = g.repository, g.rest
+	if p := t.org.project(g.project); p != nil {
+		c.repo = p.repository(g.repository)
+	}
+	asked := g.rest
+	switch {
+	case r.Method == http.MethodGet && g.rest == "info/refs":
+		asked = r.URL.Query().Get("service")
+	case r.Method != http.MethodPost:
+		return c
+	}
+	if asked == uploadPack || asked == receivePack {
+		c.service = asked
+	}
+	return c
+}
+
+// public reports whether anybody may make the request.
+func (c *gitCall) public() bool {
+	return c.repo != nil && c.repo.project.public && c.service != receivePack
+}
+
+// scope is what the caller's token needs: reading for fetch, writing for push.
+func (c *gitCall) scope() string {
+	switch {
+	case c.caller.verdict == anonymous:
+		return ""
+	case c.service == receivePack:
+		return scopeCodeWrite
+	}
+	return scopeCodeRead
+}
+
+// rights are what the caller may do with the repository.
+func (c *gitCall) rights() []Right {
+	if c.repo == nil {
+		return nil
 	}
 	var rights []Right
-	if c.user != nil && repo != nil {
-		rights = c.user.rights(repo)
+	if c.repo.project.public {
+		rights = append(rights, Read)
 	}
-	switch {
-	case !ok || repo == nil || repo.disabled || !public && !slices.Contains(rights, Read):
-		writeNoRepository(rec, g.repository)
-	case service == "":
-		writePlain(rec, http.StatusNotFound, "azdo-emulator: only Git's smart HTTP protocol is served here")
-	case service == receivePack && !slices.Contains(rights, Contribute):
-		writeNoPush(rec, r, c.user.identity(t.org))
-	default:
-		e.runBackend(rec, r, repo, rest, backendCaller{user: c.user, org: t.org, rights: rights})
+	if c.caller.user != nil {
+		rights = append(rights, c.caller.user.rights(c.repo)...)
 	}
+	return rights
 }
 
-// gitService says which service a request is for, and its path below the
-// repository. Anything but the four requests of the smart protocol has none.
-func gitService(r *http.Request, t target) (service, rest string) {
-	g, _ := parseGit(t.segments)
-	name := r.URL.Query().Get("service")
-	switch {
-	case r.Method == http.MethodGet && g.rest == "info/refs" && (name == uploadPack || name == receivePack):
-		return name, g.rest
-	case r.Method == http.MethodPost && (g.rest == uploadPack || g.rest == receivePack):
-		return g.rest, g.rest
-	}
-	return "", ""
-}
-
-// findGitRepository looks a Git URL's names up, by name or id.
-func findGitRepository(o *organization, g gitTarget) *repository {
-	if p := o.project(g.project); p != nil {
-		return p.repository(g.repository)
-	}
-	return nil
-}
-
-// scopeAdmits checks the token's scope: reading for fetch, writing for push.
-func (e *Emulator) scopeAdmits(w http.ResponseWriter, r *http.Request, o *organization, c caller, service string, public bool) bool {
-	need := scopeCodeRead
-	if service == receivePack {
-		need = scopeCodeWrite
-	}
-	if public || scopeAllows(c.scope, need) {
-		return true
-	}
+// refuseScope answers for a token without the scope that Git needs.
+func (e *Emulator) refuseScope(c *gitCall) {
 	if e.config.Seed.MissingScopeStatus == http.StatusUnauthorized {
-		e.refuse401(w, r, o, c)
-		return false
+		e.refuse401(c.rec, c.r, c.org, c.caller)
+		return
 	}
-	writePlain(w, http.StatusForbidden, "TF400813: The user '"+c.user.vsid+"' is not authorized to access this resource.")
-	return false
+	writePlain(c.rec, http.StatusForbidden, "TF400813: The user '"+c.caller.user.vsid+"' is not authorized to access this resource.")
 }
 
 // writeNoRepository answers for a repository that is missing or hidden,
@@ -93,7 +126,8 @@ func writeNoRepository(w http.ResponseWriter, name string) {
 	writePlain(w, http.StatusNotFound, textNoRepository(name))
 }
 
-// textNoRepository: https://learn.microsoft.com/en-us/azure/devops/repos/git/faq
+// textNoRepository is the text of both, as in
+// https://learn.microsoft.com/en-us/azure/devops/pipelines/security/secure-access-to-repos
 func textNoRepository(name string) string {
 	return "TF401019: The Git repository with name or identifier " + printable(name) +
 		" does not exist or you do not have permissions for the operation you are attempting."

@@ -174,6 +174,24 @@ func TestHookDoesNotEvaluateRefNames(t *testing.T) {
 	}
 }
 
+// Two services in one query must not show one to the gate and the other to Git.
+func TestServiceCannotBeSmuggled(t *testing.T) {
+	t.Parallel()
+	e := start(t)
+	token := mint(t, e, "ada@contoso.com", "vso.code")
+	for _, query := range []string{"service=git-upload-pack&service=git-receive-pack", "service=git-upload-pack;service=git-receive-pack", "service=git-upload-pack&x=%00"} {
+		r := get(t, client(t, e), "GET", web+"/info/refs?"+query, token)
+		if strings.Contains(r.body, "receive-pack") {
+			t.Errorf("%s: %d %q", query, r.status, r.body)
+		}
+	}
+	for _, method := range []string{"PUT", "POST", "DELETE"} {
+		if r := get(t, client(t, e), method, web+"/info/refs?service=git-receive-pack", token); r.status != 404 {
+			t.Errorf("%s: %d", method, r.status)
+		}
+	}
+}
+
 func TestPublicProject(t *testing.T) {
 	t.Parallel()
 	e := start(t)
@@ -182,6 +200,19 @@ func TestPublicProject(t *testing.T) {
 	commit(t, e, dir, "b.txt", "b\n")
 	if out, err := gitIn(t, e, dir, "", "push", "origin", "main"); err == nil || !strings.Contains(out, "could not read Username") {
 		t.Errorf("anonymous push: %v\n%s", err, out)
+	}
+	seed, _ := ParseSeed([]byte(testSeed))
+	seed.Users = append(seed.Users, SeedUser{UPN: "eve@contoso.com", Access: []SeedAccess{{On: "personal"}}})
+	e = startSeed(t, seed)
+	token, _, err := e.Mint(MintOptions{User: "eve@contoso.com", Organization: "personal", Scope: "vso.code_write"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := get(t, client(t, e), "GET", lib+"/info/refs?service=git-upload-pack", token); r.status != 200 {
+		t.Errorf("signed in without any right: %d", r.status)
+	}
+	if r := get(t, client(t, e), "GET", lib+"/info/refs?service=git-receive-pack", token); r.status != 403 {
+		t.Errorf("push without any right: %d", r.status)
 	}
 	r := get(t, client(t, e), "GET", "https://dev.azure.com/personal/_apis/connectionData", "", suppress()...)
 	if r.status != 200 || !strings.Contains(r.body, anonymousID) {

@@ -7,14 +7,15 @@ import (
 
 // gitTarget is a Git URL taken apart. Forms:
 // https://learn.microsoft.com/en-us/azure/devops/repos/git/clone and, for
-// _optimized and _full, https://github.com/microsoft/azure-pipelines-agent.
+// _optimized and _full, the tests of UrlHelper in
+// https://github.com/microsoft/azure-devops-intellij.
 type gitTarget struct {
 	project, repository string
 	rest                string // after the repository, such as "info/refs"
 }
 
 // isGitPath reports whether a path has the segment that marks Git URLs.
-func (e *Emulator) isGitPath(t target) bool {
+func isGitPath(t target) bool {
 	return t.plane == planeCore && slices.ContainsFunc(t.segments, isGitSegment)
 }
 

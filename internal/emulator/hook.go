@@ -10,7 +10,10 @@ import "strings"
 // rights from its environment, which the client cannot set, and never
 // evaluates a ref name.
 //
-// The three progress lines are those of the service with made-up times:
+// Its reasons are the service's, see
+// https://david.gardiner.net.au/2019/07/azure-devops-force-push-default.html and
+// https://github.com/semantic-release/git/issues/382, and so are the three lines
+// of progress, but for the times:
 // https://learn.microsoft.com/en-us/azure/devops/repos/git/pushing
 const receiveHook = `#!/bin/sh
 # Written by azdo-emulator: rights and policies of one push.
@@ -82,15 +85,19 @@ END
 printf 0000
 `
 
-// hookEnv tells the hook who pushes and what is allowed.
-func hookEnv(repo *repository, c backendCaller) []string {
-	rights := make([]string, len(c.rights))
-	for i, r := range c.rights {
-		rights[i] = string(r)
+// hookEnv tells the hook who pushes and what is allowed. Nobody pushes
+// without being signed in.
+func hookEnv(c *gitCall, rights []Right) []string {
+	if c.caller.user == nil {
+		return nil
+	}
+	words := make([]string, len(rights))
+	for i, r := range rights {
+		words[i] = string(r)
 	}
 	return []string{
-		"EMULATOR_IDENTITY=" + c.user.identity(c.org),
-		"EMULATOR_RIGHTS=" + strings.Join(rights, " "),
-		"EMULATOR_PROTECTED=" + strings.Join(repo.protected, "\n"),
+		"EMULATOR_IDENTITY=" + c.caller.user.identity(c.org),
+		"EMULATOR_RIGHTS=" + strings.Join(words, " "),
+		"EMULATOR_PROTECTED=" + strings.Join(c.repo.protected, "\n"),
 	}
 }

@@ -30,7 +30,7 @@ func (e *Emulator) serveService(rec *recorder, r *http.Request) {
 		e.unknownOrganization(rec, t)
 	case t.org.stopped != "":
 		writeStopped(rec, t.org)
-	case e.isGitPath(t):
+	case isGitPath(t):
 		e.serveGit(rec, r, t)
 	default:
 		e.serveREST(rec, r, t)

@@ -13,8 +13,9 @@ import (
 // Format says which of the two shapes a personal access token has.
 type Format string
 
-// The two shapes. The service has issued FormatNew since July 2024:
-// https://learn.microsoft.com/en-us/azure/devops/release-notes/2024/general/sprint-241-update
+// The two shapes. The service has issued FormatNew since July 2024, see
+// "Changes to format" in
+// https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate
 const (
 	FormatNew     Format = "new"     // 84 characters, carries its date and a checksum
 	FormatClassic Format = "classic" // 52 characters, a checksum hidden inside
