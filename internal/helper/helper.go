@@ -160,7 +160,10 @@ func (p Program) change(operation string, req *cred.Request, t Target) int {
 		}
 		return err
 	})
-	if err = errors.Join(err, doubt); err != nil {
+	if err == nil {
+		err = doubt
+	}
+	if err != nil {
 		Say(p.Stderr, err, t)
 		return Failed
 	}

@@ -78,7 +78,7 @@ func explainVault(err error) (what, hint string) {
 		return what, "patrol unlock"
 	case errors.Is(err, vault.ErrNoSource):
 		return what, "choose where the key is kept: patrol setup --key age"
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return what, "the vault is as it was; make room on the disk and try again"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return what, "the vault is as it was; patrol needs to write to its directory"
