@@ -97,7 +97,7 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 	}
 	defer os.Remove(e.copy)
 	if err := change(ctx); err != nil {
-		return nil, err
+		return nil, explainGit(err)
 	}
 	if dry || len(e.changes) == 0 {
 		return e.changes, nil
@@ -109,6 +109,18 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 		return nil, failed("nothing was changed; see who may write it: ls -l "+path, "%v", err)
 	}
 	return e.changes, nil
+}
+
+// cannotWrite is git config's exit status for a file it cannot write. See
+// https://git-scm.com/docs/git-config#_description.
+const cannotWrite = 4
+
+func explainGit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == cannotWrite {
+		return failed("nothing was changed; make room on the disk and try again", "%v", err)
+	}
+	return err
 }
 
 // writeCopy makes the copy with the mode of the original, a new file with the
@@ -127,7 +139,7 @@ func writeCopy(copyPath, path string, content []byte) error {
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(copyPath)
-		return failed("nothing was changed", "%v", err)
+		return failed("nothing was changed; make room on the disk and try again", "%v", err)
 	}
 	return nil
 }
