@@ -33,7 +33,7 @@ func newScreen(t *testing.T) *screen {
 	t.Helper()
 	keys, tty, err := pty.Open()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	s := &screen{t: t, keys: keys, tty: tty, changed: make(chan struct{}, 1)}
 	t.Cleanup(func() { _ = keys.Close(); _ = tty.Close() })
