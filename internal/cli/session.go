@@ -157,13 +157,18 @@ func (s *session) ensure(ctx context.Context, source string) (*vault.Records, er
 	if err != nil {
 		return nil, err
 	}
+	var kept keys.Source
 	key, err := s.vault.Create(ctx, kind.Name, func(id string, key vault.Key) error {
-		return kind.Open(s.place(id)).Save(ctx, key)
+		kept = kind.Open(s.place(id))
+		return kept.Save(ctx, key)
 	})
 	if errors.Is(err, vault.ErrExists) { // another process was quicker
 		return s.open(ctx)
 	}
 	if err != nil {
+		if remover, ok := kept.(keys.Remover); ok { // a key to nothing
+			_ = remover.Remove(ctx)
+		}
 		return nil, err
 	}
 	f, err := s.vault.Load()
