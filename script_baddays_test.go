@@ -108,6 +108,9 @@ func (r *run) circumstance(word, value string, most *time.Duration) (wrapper []s
 	case "as":
 		return become(r.ts, value)
 	case "small":
+		if name, ok := strings.CutPrefix(value, "@"); ok { // as large as a file
+			value = strconv.Itoa(len(r.ts.ReadFile(name)))
+		}
 		// Blocked, not ignored: the runtime of Go takes an ignored one back.
 		return []string{"prlimit", "--fsize=" + value, "env", "--block-signal=XFSZ"}
 	}
@@ -124,7 +127,11 @@ func become(ts *testscript.TestScript, name string) []string {
 	return []string{"setpriv", fmt.Sprintf("--reuid=%d", uid), fmt.Sprintf("--regid=%d", gid), "--clear-groups"}
 }
 
+// idsOf knows a user by name, or by a number that is nobody's.
 func idsOf(ts *testscript.TestScript, name string) (uid, gid int) {
+	if n, err := strconv.Atoi(name); err == nil {
+		return n, n
+	}
 	u, err := user.Lookup(name)
 	ts.Check(err)
 	uid, gid = number(ts, u.Uid), number(ts, u.Gid)
@@ -147,7 +154,9 @@ func cmdOwn(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(openWay(filepath.Dir(root)))
 	}
 	ts.Check(openWay(ts.Getenv("BIN")))
-	ts.Defer(func() { clearKeysOf(ts, uid) })
+	if uid != 0 {
+		ts.Defer(func() { clearKeysOf(ts, uid) })
+	}
 }
 
 // openWay lets everybody go through a directory, and through those above it
@@ -181,6 +190,10 @@ func clearKeysOf(ts *testscript.TestScript, uid int) {
 		var err error
 		for id := range s.vaults {
 			err = errors.Join(err, keyring.Clear(id))
+		}
+		if _, unknown := user.LookupId(strconv.Itoa(uid)); unknown != nil { // nobody else's keys are there
+			_, clear := unix.KeyctlInt(unix.KEYCTL_CLEAR, unix.KEY_SPEC_USER_KEYRING, 0, 0, 0)
+			err = errors.Join(err, clear)
 		}
 		done <- err
 	}()
