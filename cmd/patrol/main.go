@@ -17,9 +17,10 @@ func main() {
 	if err != nil {
 		executable = os.Args[0]
 	}
+	hostname, _ := os.Hostname()
 	os.Exit(cli.Main(context.Background(), cli.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Environ: os.Environ(), Executable: executable, Now: time.Now, Terminal: term.Open,
+		Environ: os.Environ(), Executable: executable, Hostname: hostname, Now: time.Now, Terminal: term.Open,
 		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
 	}))
 }

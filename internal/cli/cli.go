@@ -23,6 +23,7 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Environ        []string
 	Executable     string // absolute path of patrol itself
+	Hostname       string
 	Now            func() time.Time
 	Terminal       func() (*term.Terminal, error)
 	OpenFD         func(fd int) io.ReadCloser // for a passphrase from a file descriptor
@@ -31,7 +32,7 @@ type Env struct {
 // commands lists every command, in the order of the help.
 func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
-		setupCommand, loginCommand, logoutCommand, statusCommand, whyCommand,
+		setupCommand, loginCommand, logoutCommand, statusCommand, tokenCommand, whyCommand,
 		unlockCommand, lockCommand, versionCommand, credentialCommand,
 	}
 }
@@ -68,7 +69,7 @@ hands them to Git. For any other https host it keeps what Git gives it.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 sign-in needed.`,
 		Example: `  patrol setup                   # tell Git to ask patrol
-  patrol login --pat contoso     # keep a token made in the portal
+  patrol login contoso           # sign in; the first clone does that too
   git clone https://dev.azure.com/contoso/shop/_git/web
   patrol status`,
 		Version:       buildVersion(),

@@ -3,14 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -58,10 +57,7 @@ func (a *app) refuse(err error, t helper.Target) error {
 	if werr := (cred.Reply{Quit: true}).Write(a.Stdout); werr != nil {
 		return werr
 	}
-	if what, hint, ok := helper.ExplainTarget(err, t); ok {
-		return &problem{what, hint, helper.Code(err)}
-	}
-	return err
+	return explainFor(err, t)
 }
 
 func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error {
@@ -69,67 +65,59 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 	if err != nil {
 		return err
 	}
-	s.ask = s.mayAsk(req)
+	allowed := s.mayAsk(req)
+	s.ask = allowed && s.getenv("GIT_TERMINAL_PROMPT") != "0" && s.getenv("CI") == ""
+	person := t.Azure && allowed && s.personThere()
 	r, err := s.open(ctx)
 	if errors.Is(err, vault.ErrNone) {
-		if t.Azure {
+		switch {
+		case !t.Azure:
+			return nil
+		case !person:
 			return helper.ErrNoRecord
 		}
-		return nil
+		r, err = s.ensure(ctx, "")
 	}
 	if err != nil {
 		return err
 	}
 	rec, err := helper.Pick(r, t, a.Now())
-	if errors.Is(err, helper.ErrSuspect) {
-		err = s.clear(ctx, r, rec)
+	if err == nil && rec == nil {
+		return nil
 	}
-	if err != nil || rec == nil {
+	if err == nil {
+		return a.answer(r, rec, t, req)
+	}
+	k, kerr := s.keeper(person)
+	if kerr != nil {
+		return kerr
+	}
+	ctx, cancel := whileGitLives(ctx)
+	defer cancel()
+	defer s.progress("asking about the token for " + t.Org + " ...")()
+	if r, rec, err = k.Answer(ctx, t); err != nil {
 		return err
 	}
+	if err := a.answer(r, rec, t, req); err != nil {
+		return err
+	}
+	if lifecycle.Waiting(r, a.Now()) {
+		_ = k.Flush(ctx) // stays queued, and status shows why
+	}
+	return nil
+}
+
+func (a *app) answer(r *vault.Records, rec *vault.Record, t helper.Target, req *cred.Request) error {
 	reply, err := helper.Answer(r, rec, t, req)
 	if err != nil {
-		return failed("patrol login --pat "+t.Org, "%v", err)
+		return failed("patrol login "+t.Org, "%v", err)
 	}
 	return reply.Write(a.Stdout)
 }
 
-// clear asks the server about a record that Git said was refused. Accepted, it
-// is cleared and may be used again.
-func (s *session) clear(ctx context.Context, r *vault.Records, rec *vault.Record) error {
-	secrets, err := r.Secrets(rec)
-	if err != nil {
-		return err
-	}
-	switch _, err = s.verify(ctx, rec.Org, secrets.Secret); {
-	case errors.Is(err, azdo.ErrExpired):
-		return helper.ErrExpired
-	case errors.Is(err, azdo.ErrRefused):
-		return helper.ErrSuspect
-	case err != nil:
-		return err
-	}
-	// Refused by Git again so soon after the server accepted it, the token is
-	// good but not for this repository.
-	if rec.Suspect.Sub(rec.Verified) < time.Hour {
-		s.note("%s accepts the token but refused it to Git: it may lack the scope Code (read & write)", rec.Org)
-		s.note("hint: see %s, or your rights on the repository", tokensPage(rec.Org))
-	}
-	now := s.Now()
-	return s.update(ctx, func(r *vault.Records) error {
-		if rec := r.Find(rec.ID); rec != nil {
-			rec.Suspect, rec.Verified = time.Time{}, now
-		}
-		return nil
-	})
-}
-
-// mayAsk says whether a person is there and wants to be asked while Git runs.
-// Git does not tell helpers of credential.interactive.
+// mayAsk says whether credential.interactive lets a person be asked while Git
+// runs. Git itself obeys it, and does not tell helpers.
 func (s *session) mayAsk(req *cred.Request) bool {
-	if s.getenv("GIT_TERMINAL_PROMPT") == "0" || s.getenv("CI") != "" {
-		return false
-	}
 	e, ok := s.config.Credential(gitTarget(req), "interactive")
 	if !ok {
 		return true

@@ -10,6 +10,8 @@ import (
 
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/lifecycle"
+	"github.com/gitpatrol/patrol/internal/oauth"
 	"github.com/gitpatrol/patrol/internal/term"
 )
 
@@ -53,6 +55,9 @@ func explain(err error) *problem {
 	case errors.Is(err, cred.ErrMalformed):
 		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}
+	if p := explainSignIn(err); p != nil {
+		return p
+	}
 	if p := explainServer(err); p != nil {
 		return p
 	}
@@ -79,4 +84,48 @@ func (a *app) fail(err error) int {
 // note prints a line for people.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.Stderr, "patrol: %s\n", cred.Escape(fmt.Sprintf(format, args...)))
+}
+
+// explainFor is explain where the organisation is known, so that the hint can
+// name it.
+func explainFor(err error, t helper.Target) error {
+	if what, hint, ok := helper.ExplainTarget(err, t); ok {
+		return &problem{what, hint, helper.Code(err)}
+	}
+	again := "patrol login " + t.Org
+	switch {
+	case errors.Is(err, lifecycle.ErrSignedOut):
+		return signIn(again, "you are signed out of %s", t.Org)
+	case errors.Is(err, lifecycle.ErrNobody):
+		return signIn(again, "nobody is there to sign in to %s", t.Org)
+	case errors.Is(err, lifecycle.ErrCooling):
+		return signIn(again+" opens a window at once", "no new sign-in window yet: %v", err)
+	case errors.Is(err, oauth.ErrPersonal):
+		return signIn("patrol login --pat "+t.Org+" with a token made in the portal: "+tokensPage(t.Org),
+			"%s is backed by personal Microsoft accounts, for which patrol cannot make tokens", t.Org)
+	}
+	return err
+}
+
+// explainSignIn explains the errors of signing in; nil for others.
+func explainSignIn(err error) *problem {
+	var notMember *lifecycle.NotMember
+	if errors.As(err, &notMember) {
+		return &problem{fmt.Sprintf("%v (%v)", notMember, notMember.Err),
+			"ask for access to the organisation, or sign in as somebody else: patrol login " + notMember.Org, helper.SignIn}
+	}
+	var e *oauth.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	p := &problem{what: e.Error(), hint: e.Advice(), code: helper.Failed}
+	if p.hint == "" {
+		p.hint = "nothing was changed; try again"
+	}
+	for _, kind := range []error{oauth.ErrSignIn, oauth.ErrDenied, oauth.ErrTimeout, oauth.ErrAccount} {
+		if errors.Is(err, kind) {
+			p.code = helper.SignIn
+		}
+	}
+	return p
 }

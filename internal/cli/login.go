@@ -12,6 +12,7 @@ import (
 	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/term"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -29,22 +30,34 @@ type loginFlags struct {
 func loginCommand(a *app) *cobra.Command {
 	var f loginFlags
 	cmd := &cobra.Command{
-		Use:   "login --pat ORG|URL",
-		Short: "keep a personal access token for an organisation",
-		Long: `Keep a personal access token (PATs are made in the portal, at
+		Use:   "login ORG|URL",
+		Short: "sign in to an organisation",
+		Long: `Sign in with the browser, second factor included. patrol then makes a personal
+access token (PAT) that can do no more than Git needs, for this organisation and
+seven days; where policy refuses PATs, Git gets the Microsoft Entra access token.
+
+With --pat, keep a PAT made in the portal, at
 https://dev.azure.com/ORG/_usersSettings/tokens; Git needs the scope
-"Code: read & write"). The token is read from the terminal, or from standard
-input with --stdin; Azure DevOps is asked whose it is before it is kept.`,
-		Example: `  patrol login --pat contoso
+"Code: read & write". It is read from the terminal, or from standard input with
+--stdin; Azure DevOps is asked whose it is before it is kept.`,
+		Example: `  patrol login contoso
+  patrol login --pat contoso
   patrol login --pat https://dev.azure.com/contoso/shop/_git/web --expires 30d
   pass show azure-pat | patrol login --pat contoso --stdin --expires 2027-01-31`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOrg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !f.pat {
-				return usage(cmd, errors.New("say how to sign in: --pat"))
+			if !f.pat && (f.stdin || f.expires != "") {
+				return usage(cmd, errors.New("--stdin and --expires go with --pat"))
 			}
-			return a.login(cmd, args[0], f)
+			t, err := azureTarget(args[0])
+			if err != nil {
+				return err
+			}
+			if f.pat {
+				return a.loginPAT(cmd, t, f)
+			}
+			return a.loginBrowser(cmd.Context(), t, f)
 		},
 	}
 	cmd.Flags().BoolVar(&f.pat, "pat", false, "with a personal access token made in the portal")
@@ -54,14 +67,44 @@ input with --stdin; Azure DevOps is asked whose it is before it is kept.`,
 	return a.addJSON(cmd)
 }
 
-func (a *app) login(cmd *cobra.Command, arg string, f loginFlags) error {
-	ctx := cmd.Context()
-	t, err := azureTarget(arg)
+// loginBrowser signs in and makes the token.
+func (a *app) loginBrowser(ctx context.Context, t helper.Target, f loginFlags) error {
+	s, err := a.session(ctx, true)
 	if err != nil {
 		return err
 	}
+	if _, err := s.ensure(ctx, f.key); err != nil {
+		return err
+	}
+	k, err := s.keeper(true)
+	if err != nil {
+		return err
+	}
+	k.Insist = true
+	rec, err := k.SignIn(ctx, t)
+	if err != nil {
+		return explainFor(err, t)
+	}
+	if err := s.reportLogin(*rec); err != nil {
+		return err
+	}
+	return a.flushed(k.Flush(ctx))
+}
+
+// flushed says that some revocations have to wait.
+func (a *app) flushed(err error) error {
+	if err != nil {
+		a.note("a token could not be revoked yet (%v); patrol status shows the queue", err)
+	}
+	return nil
+}
+
+// loginPAT keeps a token made in the portal.
+func (a *app) loginPAT(cmd *cobra.Command, t helper.Target, f loginFlags) error {
+	ctx := cmd.Context()
 	now := a.Now()
 	var expires time.Time
+	var err error
 	if f.expires != "" {
 		if expires, err = parseExpiry(f.expires, now); err != nil {
 			return usage(cmd, err)
@@ -108,13 +151,8 @@ func keep(r *vault.Records, rec vault.Record, token cred.Secret, now time.Time) 
 		return failed("patrol setup --only ORG,... changes the list",
 			"%s is not on the list of organisations that patrol may answer", rec.Org)
 	}
-	r.Delete(func(old *vault.Record) bool {
-		if old.Kind != vault.PAT || old.Org != rec.Org || !cred.EqualFold(old.Account, rec.Account) {
-			return false
-		}
-		rec.Predecessor = old.ID
-		return true
-	})
+	lifecycle.Replace(r, &rec, now)
+	lifecycle.SignedIn(r, rec.Org)
 	until := rec.Expires
 	if until.IsZero() {
 		until = now.Add(maxPATLife)
@@ -131,6 +169,12 @@ func (s *session) reportLogin(rec vault.Record) error {
 	life := "its expiry is not known"
 	if !rec.Expires.IsZero() {
 		life = "it expires " + day(rec.Expires)
+	}
+	if rec.Kind == vault.Entra {
+		life = "Git gets an access token of Microsoft Entra, renewed as needed"
+	}
+	if rec.ServerID != "" {
+		life = "the token " + rec.ServerID + " (" + rec.Scopes + ") expires " + day(rec.Expires)
 	}
 	s.print("Signed in to %s as %s; %s.\n", rec.Org, rec.Account, life)
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -19,9 +20,10 @@ func logoutCommand(a *app) *cobra.Command {
 		Use:   "logout [ORG|URL]",
 		Short: "forget the tokens of an organisation",
 		Long: `Forget every token and password kept for an organisation, or for the host of a
-URL. A token that was pasted goes on working on the server until it is revoked
-in the portal; the page is printed. Without a name, the only organisation there
-is a token for is meant.`,
+URL. Tokens that patrol made are revoked on the server; one that cannot be
+reached now is revoked by a later run. A token that was pasted goes on working
+until it is revoked in the portal; the page is printed. Without a name, the only
+organisation there is a token for is meant.`,
 		Example: `  patrol logout contoso
   patrol logout https://git.example.com
   patrol logout --all`,
@@ -58,23 +60,14 @@ func (a *app) logout(ctx context.Context, args []string, all bool) error {
 			return err
 		}
 	}
-	var gone []vault.Record
+	var gone lifecycle.Forgotten
 	if r != nil {
-		err = s.update(ctx, func(r *vault.Records) error {
-			gone = nil
-			r.Delete(func(rec *vault.Record) bool {
-				if doomed(rec) {
-					gone = append(gone, *rec)
-					return true
-				}
-				return false
-			})
-			if len(gone) == 0 {
-				return vault.ErrUnchanged
-			}
-			return nil
-		})
+		k, err := s.keeper(false)
 		if err != nil {
+			return err
+		}
+		defer s.progress("revoking on the server ...")()
+		if gone, err = k.Forget(ctx, doomed); err != nil {
 			return err
 		}
 	}
@@ -124,7 +117,7 @@ func organisations(r *vault.Records) []string {
 		return nil
 	}
 	for i := range r.List {
-		if org := r.List[i].Org; org != "" {
+		if org := r.List[i].Org; org != "" && r.List[i].Answers() {
 			orgs = append(orgs, org)
 		}
 	}
@@ -132,31 +125,46 @@ func organisations(r *vault.Records) []string {
 	return slices.Compact(orgs)
 }
 
-func (a *app) reportLogout(gone []vault.Record) error {
+func (a *app) reportLogout(gone lifecycle.Forgotten) error {
 	if a.json {
-		list := []token{}
-		for i := range gone {
-			list = append(list, tokenJSON(&gone[i], a.Now()))
-		}
 		return a.printJSON(struct {
-			Forgotten []token `json:"forgotten"`
-		}{list})
+			Revoked []token `json:"revoked"`
+			Queued  []token `json:"queued"` // to be revoked by later runs
+			Pasted  []token `json:"pasted"` // only their owner can revoke them, in the portal
+			Dropped []token `json:"dropped"`
+		}{a.tokens(gone.Revoked), a.tokens(gone.Queued), a.tokens(gone.Pasted), a.tokens(gone.Dropped)})
 	}
-	if len(gone) == 0 {
-		a.print("There was nothing to forget.\n")
-		return nil
+	for i := range gone.Revoked {
+		a.print("Revoked and forgotten: %s.\n", describe(&gone.Revoked[i]))
+	}
+	for i := range gone.Queued {
+		rec := &gone.Queued[i]
+		a.print("Forgotten here, and to be revoked by a later run: %s (%s).\n", describe(rec), cred.Escape(rec.Reason))
+	}
+	for i := range gone.Dropped {
+		a.print("Forgotten: %s.\n", describe(&gone.Dropped[i]))
 	}
 	pages := map[string]bool{}
-	for i := range gone {
-		rec := &gone[i]
+	for i := range gone.Pasted {
+		rec := &gone.Pasted[i]
 		a.print("Forgotten: %s.\n", describe(rec))
-		if rec.Org == "" || pages[rec.Org] {
-			continue
+		if !pages[rec.Org] {
+			pages[rec.Org] = true
+			a.print("It still works on the server. Revoke it there: %s\n", tokensPage(rec.Org))
 		}
-		pages[rec.Org] = true
-		a.print("It still works on the server. Revoke it there: %s\n", tokensPage(rec.Org))
+	}
+	if len(gone.Revoked)+len(gone.Queued)+len(gone.Dropped)+len(gone.Pasted) == 0 {
+		a.print("There was nothing to forget.\n")
 	}
 	return nil
+}
+
+func (a *app) tokens(records []vault.Record) []token {
+	list := []token{}
+	for i := range records {
+		list = append(list, tokenJSON(&records[i], a.Now()))
+	}
+	return list
 }
 
 // completeOrg completes the name of an organisation, when the vault is open.

@@ -42,3 +42,10 @@ func day(t time.Time) string {
 }
 
 func cutEnv(entry string) (name, value string, ok bool) { return strings.Cut(entry, "=") }
+
+func joinOr(words []string, none string) string {
+	if len(words) == 0 {
+		return none
+	}
+	return strings.Join(words, " ")
+}

@@ -132,7 +132,7 @@ func (s *session) setAside(ctx context.Context, cause error) error {
 	}
 	if to != "" {
 		s.note("%v; it is kept as %s", cause, to)
-		s.note("a new vault is begun: patrol login --pat ORG")
+		s.note("a new vault is begun: patrol login ORG")
 	}
 	return vault.ErrNone
 }

@@ -253,6 +253,6 @@ func (s *session) reportSetup(path string, changes []string, f setupFlags) {
 		s.print("  %s\n", c)
 	}
 	if !f.remove && !f.dryRun {
-		s.print("Next: patrol login --pat ORG\n")
+		s.print("Next: patrol login ORG\n")
 	}
 }

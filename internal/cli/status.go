@@ -10,9 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
+	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -20,17 +22,23 @@ import (
 type token struct {
 	ID        string    `json:"id"`
 	Kind      string    `json:"kind"`
-	State     string    `json:"state"` // valid, expired, suspect
+	State     string    `json:"state"` // valid, expired, suspect, to be revoked
 	Host      string    `json:"host"`
 	Org       string    `json:"organization,omitempty"`
 	Path      string    `json:"path,omitempty"`
 	Account   string    `json:"account,omitempty"`
 	Name      string    `json:"name,omitempty"`
+	ServerID  string    `json:"authorizationId,omitempty"`
 	Scopes    []string  `json:"scopes,omitempty"`
 	Created   time.Time `json:"created,omitzero"`
 	Expires   time.Time `json:"expires,omitzero"`
 	Verified  time.Time `json:"verified,omitzero"`
 	Suspected time.Time `json:"suspected,omitzero"`
+
+	// Of a token that is to be revoked: since when it could not be, and why.
+	Tries   int       `json:"tries,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+	NextTry time.Time `json:"nextTry,omitzero"`
 }
 
 func tokenJSON(r *vault.Record, now time.Time) token {
@@ -38,11 +46,14 @@ func tokenJSON(r *vault.Record, now time.Time) token {
 		ID: r.ID, Kind: string(r.Kind), State: state(r, now), Host: r.Host, Org: r.Org, Path: r.Path,
 		Account: r.Account, Name: r.Name, Scopes: strings.Fields(r.Scopes),
 		Created: r.Created, Expires: r.Expires, Verified: r.Verified, Suspected: r.Suspect,
+		ServerID: r.ServerID, Tries: r.Tries, Reason: r.Reason, NextTry: r.Due,
 	}
 }
 
 func state(r *vault.Record, now time.Time) string {
 	switch {
+	case !r.Due.IsZero():
+		return "to be revoked"
 	case r.Dead(now):
 		return "expired"
 	case !r.Suspect.IsZero():
@@ -60,7 +71,7 @@ func describe(r *vault.Record) string {
 	if r.HasPath {
 		where += "/" + r.Path
 	}
-	what := map[vault.Kind]string{vault.PAT: "token", vault.Password: "password"}[r.Kind]
+	what := map[vault.Kind]string{vault.PAT: "token", vault.Password: "password", vault.Entra: "access token"}[r.Kind]
 	if r.Account == "" {
 		return what + " for " + where
 	}
@@ -72,8 +83,26 @@ type status struct {
 	Vault    vaultStatus `json:"vault"`
 	Accounts []account   `json:"accounts"`
 	Tokens   []token     `json:"tokens"`
+	SignIns  []signInRow `json:"signIns"`
+	Queue    []token     `json:"queue"` // tokens still to be revoked on the server
+	Verdicts []verdict   `json:"verdicts"`
 	Allowed  []string    `json:"allowedOrganizations,omitempty"`
 	Git      gitStatus   `json:"git"`
+}
+
+// signInRow is a sign-in that makes new tokens without asking.
+type signInRow struct {
+	Account string    `json:"account"`
+	Tenant  string    `json:"tenant"`
+	Since   time.Time `json:"since"`
+	Used    time.Time `json:"used"` // last time it was renewed
+}
+
+// verdict is an organisation that gives out no personal access tokens.
+type verdict struct {
+	Org    string    `json:"organization"`
+	Reason string    `json:"reason"`
+	Until  time.Time `json:"until"` // when it is tried again
 }
 
 // account is a person with what they can reach.
@@ -122,21 +151,42 @@ func (a *app) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out := status{Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, Git: s.gitStatus()}
+	out := status{
+		Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, SignIns: []signInRow{},
+		Queue: []token{}, Verdicts: []verdict{}, Git: s.gitStatus(),
+	}
 	r, err := s.peek()
 	out.Vault = s.vaultStatus(err)
 	if r != nil {
-		out.Allowed = r.AllowOrg
-		for i := range r.List {
-			out.Tokens = append(out.Tokens, tokenJSON(&r.List[i], a.Now()))
-		}
-		out.Accounts = accounts(out.Tokens)
+		out.fill(r, a.Now())
 	}
 	if a.json {
 		return a.printJSON(out)
 	}
 	a.showStatus(&out)
 	return nil
+}
+
+// fill sorts the records of an open vault.
+func (st *status) fill(r *vault.Records, now time.Time) {
+	st.Allowed = r.AllowOrg
+	for i := range r.List {
+		rec := &r.List[i]
+		switch {
+		case rec.Answers():
+			st.Tokens = append(st.Tokens, tokenJSON(rec, now))
+		case queued(rec):
+			st.Queue = append(st.Queue, tokenJSON(rec, now))
+		case rec.Kind == vault.Refresh && rec.Due.IsZero():
+			st.SignIns = append(st.SignIns, signInRow{rec.Account, rec.Tenant, rec.Created, rec.Verified})
+		}
+	}
+	for _, org := range organisations(r) {
+		if reason, until := lifecycle.Verdict(r, org, now); reason != "" {
+			st.Verdicts = append(st.Verdicts, verdict{org, reason, until})
+		}
+	}
+	st.Accounts = accounts(st.Tokens)
 }
 
 // accounts gathers the tokens by whom they belong to, in the tokens' order.
@@ -247,6 +297,15 @@ func (a *app) showStatus(st *status) {
 	}
 	for _, h := range st.Git.Azure {
 		a.print("Git:   %s %s\n", h.URL, gitWords(h))
+	}
+	for _, si := range st.SignIns {
+		a.print("Sign-in: %s since %s\n", cred.Escape(si.Account), day(si.Since))
+	}
+	for _, v := range st.Verdicts {
+		a.print("No PAT:  %s: %s; tried again %s\n", v.Org, cred.Escape(v.Reason), day(v.Until))
+	}
+	for _, t := range st.Queue {
+		a.print("Queue:   %s of %s for %s is to be revoked; tried %d times, last: %s\n", t.ServerID, cred.Escape(t.Account), t.Org, t.Tries, cred.Escape(t.Reason))
 	}
 	if len(st.Tokens) == 0 {
 		return

@@ -19,13 +19,7 @@ func tokensPage(org string) string {
 // certificates that Git is configured for.
 func (s *session) verify(ctx context.Context, org string, token cred.Secret) (azdo.Connection, error) {
 	defer s.progress("asking " + org + " about the token ...")()
-	transport := azdo.NewTransport(azdo.TransportConfig{
-		Settings: func(url string) (azdo.Settings, error) {
-			settings, err := s.config.HTTPSettings(url, s.Environ)
-			return azdo.Settings(settings), err
-		},
-		Environ: s.Environ,
-	})
+	transport := s.transport()
 	defer transport.CloseIdleConnections()
 	client := azdo.New(azdo.Config{Version: buildVersion(), Transport: transport, Now: s.Now})
 	return client.Connection(ctx, org, azdo.PAT(token))
@@ -45,10 +39,12 @@ func explainServer(err error) *problem {
 	}
 	p := &problem{what: e.Error(), code: helper.Failed}
 	switch {
-	case errors.Is(err, azdo.ErrExpired):
-		p.hint, p.code = "make a new token in the portal, then: patrol login --pat ORG", helper.SignIn
 	case errors.Is(err, azdo.ErrRefused):
-		p.hint, p.code = "make a new token in the portal, then: patrol login --pat ORG", helper.SignIn
+		p.hint, p.code = "patrol login ORG", helper.SignIn
+	case errors.Is(err, azdo.ErrUnknownOutcome), errors.Is(err, azdo.ErrOrphan):
+		p.hint = "type the command again: patrol finds what was made, and revokes it"
+	case errors.Is(err, azdo.ErrDeclined):
+		p.hint = "nothing was changed; an administrator of the organisation knows its policies"
 	case errors.Is(err, azdo.ErrForbidden):
 		p.hint = "the token is alive; see its scopes in the portal, or ask an administrator of the organisation"
 	case errors.Is(err, azdo.ErrThrottled):

@@ -11,6 +11,7 @@ import (
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -27,6 +28,7 @@ type reasoning struct {
 	Answer      *token      `json:"answer,omitempty"`
 	Problem     string      `json:"problem,omitempty"`
 	Hint        string      `json:"hint,omitempty"`
+	NoPAT       string      `json:"noPAT,omitempty"` // why the organisation gives out none
 	Others      []candidate `json:"others,omitempty"`
 }
 
@@ -125,7 +127,7 @@ func (s *session) whyVault(out *reasoning, req *cred.Request) {
 		out.Problem, out.Hint = helper.Explain(err, t)
 		if errors.Is(err, vault.ErrNoKey) && out.KeySource == "kernel" { // unlock cannot help
 			out.Problem = "the key of the vault is gone from the kernel keyring"
-			out.Hint = "patrol login --pat ORG sets the vault aside and begins a new one"
+			out.Hint = "patrol login ORG sets the vault aside and begins a new one"
 		}
 		return
 	}
@@ -144,9 +146,10 @@ func (s *session) whyRecord(out *reasoning, r *vault.Records, t helper.Target) {
 		answer := tokenJSON(rec, now)
 		out.Answer = &answer
 	}
+	out.NoPAT, _ = lifecycle.Verdict(r, t.Org, now)
 	for i := range r.List {
 		other := &r.List[i]
-		if other.Host == t.Host && (out.Answer == nil || other.ID != out.Answer.ID) {
+		if other.Answers() && other.Host == t.Host && (out.Answer == nil || other.ID != out.Answer.ID) {
 			out.Others = append(out.Others, candidate{tokenJSON(other, now), helper.WhyNot(other, t, now)})
 		}
 	}
@@ -179,6 +182,9 @@ func (a *app) showReasoning(r *reasoning) {
 		a.print("Answer:  the %s %s of %s, which expires: %s\n", t.Kind, t.ID, cred.Escape(t.Account), expiryWords(*t, a.Now()))
 	} else if r.Problem != "" {
 		a.print("Answer:  none: %s\nHint:    %s\n", r.Problem, r.Hint)
+	}
+	if r.NoPAT != "" {
+		a.print("No PAT:  %s\n", cred.Escape(r.NoPAT))
 	}
 	for _, o := range r.Others {
 		a.print("Not:     the %s %s of %s: %s\n", o.Kind, o.ID, cred.Escape(o.Account), o.Why)

@@ -42,14 +42,14 @@ func ExplainTarget(err error, t Target) (what, hint string, ok bool) {
 	ok = true
 	switch org := t.Org; {
 	case errors.Is(err, ErrNoRecord):
-		what, hint = "no token for "+org, "patrol login --pat "+org
+		what, hint = "no token for "+org, "patrol login "+org
 	case errors.Is(err, ErrAccount):
 		what = fmt.Sprintf("the token for %s is of another account than %s", org, cred.Escape(t.Account))
-		hint = "take the user name out of the URL, or sign in as it: patrol login --pat " + org
+		hint = "take the user name out of the URL, or sign in as it: patrol login " + org
 	case errors.Is(err, ErrExpired):
-		what, hint = "the token for "+org+" has expired", "make a new one, then: patrol login --pat "+org
+		what, hint = "the token for "+org+" has expired", "patrol login "+org
 	case errors.Is(err, ErrSuspect):
-		what, hint = "Azure DevOps refused the token for "+org, "make a new one, then: patrol login --pat "+org
+		what, hint = "Azure DevOps refused the token for "+org, "patrol login "+org
 	case errors.Is(err, ErrOrg):
 		what = org + " is not on the list of organisations that patrol may answer"
 		hint = "patrol setup --only ORG,... changes the list"

@@ -1,0 +1,229 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// issue stores a PAT for the organisation, or where policy refuses PATs the
+// access token itself, and returns the id of the record.
+func (k *Keeper) issue(ctx context.Context, org string, s signedIn) (string, error) {
+	r, err := k.read()
+	if err != nil {
+		return "", err
+	}
+	if reason, _ := Verdict(r, org, k.Now()); k.Choice == OnlyEntra || k.Choice == Auto && reason != "" && !k.Insist {
+		return k.keepEntra(ctx, org, s)
+	}
+	if err := k.sweep(ctx, r, org, s); err != nil {
+		return "", err
+	}
+	id, err := k.mint(ctx, org, s)
+	if errors.Is(err, azdo.ErrUnknownOutcome) || errors.Is(err, azdo.ErrOrphan) {
+		// What was made without our learning of it goes, and one more try is due.
+		if r, err = k.read(); err == nil {
+			err = k.sweep(ctx, r, org, s)
+		}
+		if err == nil {
+			id, err = k.mint(ctx, org, s)
+		}
+	}
+	if err == nil || k.Choice == OnlyPAT {
+		return id, err
+	}
+	reason, lasting := whyNoPAT(err)
+	if reason == "" {
+		return "", err
+	}
+	k.Say("%s gives out no personal access token (%s); Git gets an access token of Microsoft Entra instead", org, reason)
+	if lasting {
+		err = k.update(ctx, func(r *vault.Records) error {
+			setPolicy(r, vault.Record{Name: patPolicy, Org: org, Tenant: s.tenant, Reason: reason, Until: k.Now().Add(verdictLife)})
+			return nil
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return k.keepEntra(ctx, org, s)
+}
+
+// whyNoPAT says why a token could not be made, if that is the server's last
+// word or a fault of its PAT service alone; "" where the request is at fault.
+func whyNoPAT(err error) (reason string, lasting bool) {
+	var declined *azdo.PATError
+	if errors.As(err, &declined) {
+		who := map[azdo.PATGroup]string{
+			azdo.GroupOrganization: "a policy of the organisation, which its administrators can change",
+			azdo.GroupTenant:       "a policy of the tenant, which its Azure DevOps administrators can change",
+			azdo.GroupIdentity:     "this kind of account may not have one",
+			azdo.GroupUnknown:      "the service declined",
+		}[declined.Group]
+		if who == "" {
+			return "", false
+		}
+		if declined.Message != "" {
+			return who + ": " + cred.Escape(declined.Message), true
+		}
+		return who + ": " + cred.Escape(declined.Value), true
+	}
+	switch {
+	case errors.Is(err, azdo.ErrForbidden), errors.Is(err, azdo.ErrRefused):
+		return "the application may not make one for this account", true
+	case errors.Is(err, azdo.ErrThrottled), errors.Is(err, azdo.ErrNetwork), errors.Is(err, azdo.ErrReply), errors.Is(err, azdo.ErrUnknownOutcome):
+		return "its token service does not answer now", false
+	}
+	return "", false
+}
+
+// mint makes one PAT: written down as an intent, made, stored.
+func (k *Keeper) mint(ctx context.Context, org string, s signedIn) (string, error) {
+	name, err := k.intend(ctx, org, s)
+	if err != nil {
+		return "", err
+	}
+	issued, err := k.Server.CreatePAT(ctx, org, azdo.Bearer(s.token), azdo.PATRequest{
+		DisplayName: name, Scopes: []string{patScope}, Expires: k.Now().Add(patLife),
+	})
+	if err != nil {
+		if errors.Is(err, azdo.ErrUnknownOutcome) || errors.Is(err, azdo.ErrOrphan) {
+			return "", err // the intent stays: it is how the token is found
+		}
+		return "", errors.Join(err, k.dropIntent(ctx, name))
+	}
+	rec := vault.Record{
+		Kind: vault.PAT, Host: helper.AzureHost, Org: org, Account: s.account, HasAccount: true, Tenant: s.tenant,
+		ServerID: issued.AuthorizationID, Name: issued.DisplayName, Scopes: strings.Join(issued.Scopes, " "),
+		Created: k.Now(), Expires: issued.Expires, Verified: k.Now(),
+	}
+	rec.SetSecrets(vault.Secrets{Secret: issued.Secret})
+	return k.keep(ctx, rec, issued.Secret, name)
+}
+
+// intend journals that a token is about to be made, under a name that only this
+// vault gives and that is found again on the server.
+func (k *Keeper) intend(ctx context.Context, org string, s signedIn) (name string, err error) {
+	var nonce [8]byte
+	if _, err := io.ReadFull(rand.Reader, nonce[:]); err != nil {
+		return "", err
+	}
+	err = k.update(ctx, func(r *vault.Records) error {
+		name = fmt.Sprintf("patrol %s %s-%s", k.Machine, r.ID, hex.EncodeToString(nonce[:]))
+		r.Add(vault.Record{
+			Kind: vault.Intent, Host: helper.AzureHost, Org: org, Account: s.account, HasAccount: true,
+			Tenant: s.tenant, Name: name, Created: k.Now(),
+		})
+		return nil
+	})
+	return name, err
+}
+
+func (k *Keeper) dropIntent(ctx context.Context, name string) error {
+	return k.update(ctx, func(r *vault.Records) error {
+		r.Delete(func(rec *vault.Record) bool { return rec.Kind == vault.Intent && rec.Name == name })
+		return nil
+	})
+}
+
+// keep stores a new credential in place of the account's older ones, which are
+// to be revoked, and its intent.
+func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret, intent string) (id string, err error) {
+	err = k.update(ctx, func(r *vault.Records) error {
+		now := k.Now()
+		r.Delete(func(old *vault.Record) bool { return intent != "" && old.Kind == vault.Intent && old.Name == intent })
+		Replace(r, &rec, now)
+		r.Remember(secret, rec.Expires, now)
+		r.Add(rec)
+		id = r.List[0].ID
+		return nil
+	})
+	return id, err
+}
+
+// Replace makes room for rec, which is about to be added: the credentials of
+// its account for its organisation go, and those patrol made are to be revoked.
+func Replace(r *vault.Records, rec *vault.Record, now time.Time) {
+	r.Delete(func(old *vault.Record) bool {
+		if !old.Ours() || !old.Answers() || old.Org != rec.Org || !cred.EqualFold(old.Account, rec.Account) {
+			return false
+		}
+		rec.Predecessor = old.ID
+		return !retire(old, now)
+	})
+}
+
+// retire turns a record into an order to revoke its token. It reports false
+// when there is nothing to revoke: the token has expired, or only its owner can
+// name it to the server.
+func retire(rec *vault.Record, now time.Time) bool {
+	if rec.Kind != vault.PAT || rec.ServerID == "" || rec.Dead(now) {
+		return false
+	}
+	rec.Due = now
+	rec.SetSecrets(vault.Secrets{})
+	return true
+}
+
+// skew is how long before its end an access token is no longer handed out: a
+// push begun with it should not fail half-way.
+const skew = 5 * time.Minute
+
+// keepEntra stores the access token itself as what Git gets.
+func (k *Keeper) keepEntra(ctx context.Context, org string, s signedIn) (string, error) {
+	rec := vault.Record{
+		Kind: vault.Entra, Host: helper.AzureHost, Org: org, Account: s.account, HasAccount: true, Tenant: s.tenant,
+		Created: k.Now(), Expires: s.expires.Add(-skew), Verified: k.Now(),
+	}
+	rec.SetSecrets(vault.Secrets{Secret: s.token})
+	return k.keep(ctx, rec, s.token, "")
+}
+
+// sweep revokes what earlier runs made, or may have made, without storing it:
+// exactly the tokens that bear the name of an intent of this vault.
+func (k *Keeper) sweep(ctx context.Context, r *vault.Records, org string, s signedIn) error {
+	intents := map[string]time.Time{}
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Kind == vault.Intent && rec.Org == org && cred.EqualFold(rec.Account, s.account) {
+			intents[rec.Name] = rec.Created
+		}
+	}
+	if len(intents) == 0 {
+		return nil
+	}
+	list, err := k.Server.ListPATs(ctx, org, azdo.Bearer(s.token), azdo.FilterActive)
+	if err != nil {
+		return fmt.Errorf("look for tokens that an earlier run may have made: %w", err)
+	}
+	for _, token := range list.Records {
+		if _, ours := intents[token.DisplayName]; !ours {
+			continue
+		}
+		if _, err := k.Server.RevokePAT(ctx, org, azdo.Bearer(s.token), token.AuthorizationID); err != nil && !errors.Is(err, azdo.ErrNoToken) {
+			return fmt.Errorf("revoke a token that an earlier run made: %w", err)
+		}
+		if err := k.dropIntent(ctx, token.DisplayName); err != nil {
+			return err
+		}
+		delete(intents, token.DisplayName)
+	}
+	// A request whose answer was lost may still be under way for a while.
+	for name, created := range intents {
+		if k.Now().Sub(created) > again {
+			if err := k.dropIntent(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

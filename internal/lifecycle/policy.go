@@ -1,0 +1,64 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// What Policy records say, by their Name.
+const (
+	tenantPolicy = "tenant"  // of an organisation: which tenant it belongs to
+	patPolicy    = "pat"     // of an organisation: why it gives out no PAT, until when
+	signInPolicy = "sign-in" // of a tenant: no new window until then
+
+	signedOutPolicy = "signed out" // of an organisation: only login makes a new token
+)
+
+func policy(r *vault.Records, name, org, tenant string) *vault.Record {
+	for i := range r.List {
+		rec := &r.List[i]
+		if rec.Kind == vault.Policy && rec.Name == name && rec.Org == org && (org != "" || rec.Tenant == tenant) {
+			return rec
+		}
+	}
+	return nil
+}
+
+func setPolicy(r *vault.Records, rec vault.Record) {
+	dropPolicy(r, rec.Name, rec.Org, rec.Tenant)
+	rec.Kind = vault.Policy
+	r.Add(rec)
+}
+
+func dropPolicy(r *vault.Records, name, org, tenant string) {
+	r.Delete(func(rec *vault.Record) bool {
+		return rec.Kind == vault.Policy && rec.Name == name && rec.Org == org && (org != "" || rec.Tenant == tenant)
+	})
+}
+
+// pinned is the tenant an organisation was signed in to, or "".
+func pinned(r *vault.Records, org string) string {
+	if p := policy(r, tenantPolicy, org, ""); p != nil {
+		return p.Tenant
+	}
+	return ""
+}
+
+// SignedOut notes that a person has logged out of an organisation. Git alone
+// does not sign in to it again.
+func SignedOut(r *vault.Records, org string) {
+	setPolicy(r, vault.Record{Name: signedOutPolicy, Org: org})
+}
+
+// SignedIn takes that back.
+func SignedIn(r *vault.Records, org string) { dropPolicy(r, signedOutPolicy, org, "") }
+
+// Verdict says why an organisation gives out no personal access tokens, and how
+// long that is remembered; "" when it does, or nothing is known.
+func Verdict(r *vault.Records, org string, now time.Time) (reason string, until time.Time) {
+	if p := policy(r, patPolicy, org, ""); p != nil && now.Before(p.Until) {
+		return p.Reason, p.Until
+	}
+	return "", time.Time{}
+}

@@ -1,0 +1,201 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// Forgotten is what became of the records that were to go.
+type Forgotten struct {
+	Revoked []vault.Record // no longer good on the server
+	Queued  []vault.Record // still to be revoked there; the next runs try again
+	Pasted  []vault.Record // made in the portal, where alone they can be revoked
+	Dropped []vault.Record // nothing on a server to revoke, or not ours to
+}
+
+// Forget takes records out of the vault and revokes on the server those that
+// patrol made there. What cannot be reached is queued.
+func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (Forgotten, error) {
+	var gone Forgotten
+	var due []string
+	err := k.update(ctx, func(r *vault.Records) error {
+		gone, due = Forgotten{}, nil
+		orgs := map[string]bool{}
+		now := k.Now()
+		r.Delete(func(rec *vault.Record) bool {
+			if !rec.Answers() || !doomed(rec) {
+				return false
+			}
+			if rec.Org != "" && rec.Ours() {
+				orgs[rec.Org] = true
+			}
+			switch {
+			case retire(rec, now):
+				due = append(due, rec.ID)
+				return false
+			case rec.Kind == vault.PAT && rec.ServerID == "":
+				gone.Pasted = append(gone.Pasted, *rec)
+			default:
+				gone.Dropped = append(gone.Dropped, *rec)
+			}
+			return true
+		})
+		for org := range orgs {
+			SignedOut(r, org)
+		}
+		retireSignIns(r, now)
+		return nil
+	})
+	if err != nil {
+		return gone, err
+	}
+	before, err := k.read()
+	if err != nil {
+		return gone, err
+	}
+	flushed := k.Flush(ctx)
+	after, err := k.read()
+	if err != nil {
+		return gone, errors.Join(flushed, err)
+	}
+	for _, id := range due {
+		if rec := after.Find(id); rec != nil {
+			gone.Queued = append(gone.Queued, *rec)
+		} else if rec := before.Find(id); rec != nil {
+			gone.Revoked = append(gone.Revoked, *rec)
+		}
+	}
+	return gone, nil
+}
+
+// retireSignIns marks the sign-ins of tenants that no record needs any more:
+// they are used for nothing but revoking what is queued.
+func retireSignIns(r *vault.Records, now time.Time) {
+	needed := map[string]bool{}
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Ours() && rec.Answers() {
+			needed[rec.Tenant] = true
+		}
+	}
+	for i := range r.List {
+		rec := &r.List[i]
+		if rec.Kind == vault.Refresh && !needed[rec.Tenant] && rec.Due.IsZero() {
+			rec.Due = now
+		}
+	}
+}
+
+// flushTime bounds one round of revocations: nobody waits for it.
+const flushTime = 15 * time.Second
+
+// Flush revokes what is due, silently: it never asks a person. What fails stays
+// queued with the reason. It returns the last failure.
+func (k *Keeper) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	r, err := k.read()
+	if err != nil {
+		return err
+	}
+	access := map[string]signedIn{}
+	failed := map[string]error{}
+	var last error
+	for i := range r.List {
+		rec := r.List[i]
+		if rec.Kind != vault.PAT || rec.Due.IsZero() || k.Now().Before(rec.Due) {
+			continue
+		}
+		who := rec.Tenant + " " + rec.Account
+		if _, known := access[who]; !known && failed[who] == nil {
+			access[who], failed[who] = k.silently(ctx, rec)
+		}
+		err := failed[who]
+		if err == nil {
+			err = k.revoke(ctx, rec, access[who])
+		}
+		if err := k.settle(ctx, rec.ID, err); err != nil {
+			return err
+		}
+		if err != nil {
+			last = err
+		}
+	}
+	return errors.Join(last, k.dropSignIns(ctx))
+}
+
+// silently signs in as the owner of a record, without a person.
+func (k *Keeper) silently(ctx context.Context, rec vault.Record) (signedIn, error) {
+	quiet := *k
+	quiet.Person, quiet.Insist, quiet.revoking = false, false, true
+	quiet.Say = func(string, ...any) {}
+	return quiet.access(ctx, helper.Target{Azure: true, Org: rec.Org, Account: rec.Account, HasAccount: true}, "")
+}
+
+func (k *Keeper) revoke(ctx context.Context, rec vault.Record, s signedIn) error {
+	if rec.Dead(k.Now()) {
+		return nil
+	}
+	_, err := k.Server.RevokePAT(ctx, rec.Org, azdo.Bearer(s.token), rec.ServerID)
+	if errors.Is(err, azdo.ErrNoToken) {
+		return nil // the account is its owner's, so it is gone
+	}
+	return err
+}
+
+// settle takes a revoked record out of the vault, or notes why it failed.
+func (k *Keeper) settle(ctx context.Context, id string, failure error) error {
+	return k.update(ctx, func(r *vault.Records) error {
+		rec := r.Find(id)
+		if rec == nil {
+			return vault.ErrUnchanged
+		}
+		if failure == nil || rec.Dead(k.Now()) {
+			r.Delete(func(rec *vault.Record) bool { return rec.ID == id })
+			return nil
+		}
+		rec.Tries++
+		rec.Reason = fmt.Sprint(failure)
+		rec.Due = k.Now().Add(backOff(rec.Tries))
+		return nil
+	})
+}
+
+// backOff grows from a minute to a day.
+func backOff(tries int) time.Duration {
+	return min(time.Minute<<min(tries-1, 11), 24*time.Hour)
+}
+
+// dropSignIns forgets retired sign-ins that nothing queued needs any more.
+func (k *Keeper) dropSignIns(ctx context.Context) error {
+	return k.update(ctx, func(r *vault.Records) error {
+		needed := map[string]bool{}
+		for i := range r.List {
+			if rec := &r.List[i]; rec.Kind == vault.PAT && !rec.Due.IsZero() || rec.Kind == vault.Intent {
+				needed[rec.Tenant] = true
+			}
+		}
+		n := r.Delete(func(rec *vault.Record) bool {
+			return rec.Kind == vault.Refresh && !rec.Due.IsZero() && !needed[rec.Tenant]
+		})
+		if n == 0 {
+			return vault.ErrUnchanged
+		}
+		return nil
+	})
+}
+
+// Waiting reports whether anything is due to be revoked now.
+func Waiting(r *vault.Records, now time.Time) bool {
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Kind == vault.PAT && !rec.Due.IsZero() && !now.Before(rec.Due) {
+			return true
+		}
+	}
+	return false
+}
