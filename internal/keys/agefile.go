@@ -46,12 +46,16 @@ func (a ageFile) Load(ctx context.Context) (vault.Key, error) {
 		}
 		return vault.Key{}, fmt.Errorf("%s: %w: %v", ageName, vault.ErrNoKey, err)
 	}
-	key, err := io.ReadAll(io.LimitReader(plain, 1<<10))
-	defer clear(key)
+	text, err := io.ReadAll(io.LimitReader(plain, 1<<10))
+	defer clear(text)
+	var key vault.Key
+	if err == nil {
+		key, err = vault.KeyFromBytes(text)
+	}
 	if err != nil {
 		return vault.Key{}, fmt.Errorf("%s: %w: %v", ageName, vault.ErrNoKey, err)
 	}
-	return vault.KeyFromBytes(key)
+	return key, nil
 }
 
 func (a ageFile) Save(ctx context.Context, key vault.Key) error {
