@@ -188,6 +188,7 @@ type NotMember struct {
 	Err          error
 }
 
+// Error implements error.
 func (e *NotMember) Error() string {
 	return e.Account + " signed in, but " + e.Org + " does not let that account in"
 }
