@@ -52,12 +52,11 @@ func (a *app) credential(ctx context.Context, operation string) error {
 	return err
 }
 
-// refuse stops Git, which would otherwise ask for a password.
+// refuse says why there is no answer, and stops Git, which would otherwise ask
+// for a password. In this order: a Git that is gone must not cost the reason.
 func (a *app) refuse(err error, t helper.Target) error {
-	if werr := (cred.Reply{Quit: true}).Write(a.Stdout); werr != nil {
-		return werr
-	}
-	return explainFor(err, t)
+	a.code = a.fail(explainFor(err, t))
+	return cred.Reply{Quit: true}.Write(a.Stdout)
 }
 
 func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error {
