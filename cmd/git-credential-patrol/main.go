@@ -20,11 +20,11 @@ import (
 const inputWait = time.Minute
 
 func main() {
-	late := time.AfterFunc(inputWait, func() { os.Exit(helper.Failed) })
+	stdin, heard := input(time.Now().Add(inputWait))
 	p := helper.Program{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Dir: func() (string, error) { return vault.DefaultDir(os.Getenv) }, Now: time.Now, Key: keyring.Load, Become: become,
-		Heard: func() { late.Stop() },
+		Heard: heard,
 	}
 	os.Exit(p.Run(os.Args[1:]))
 }

@@ -16,12 +16,8 @@ import (
 var errWouldBlock = unix.EWOULDBLOCK
 
 func tryLock(f *os.File) error {
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	_, err := again(func() (int, error) { return 0, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+	return err
 }
 
 // openFlags never follow a symbolic link and never wait for a FIFO's far end.
@@ -53,28 +49,44 @@ func restoreOwner(f *os.File) error {
 	return f.Chmod(0o600)
 }
 
-// readFile reads a private file of at most limit bytes.
+// readFile reads a private file of at most limit bytes. An os.File would start
+// the runtime's poller and a thread for it, at every get, for a file that never
+// keeps anyone waiting.
 func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
+	fd, err := again(func() (int, error) { return unix.Open(path, unix.O_RDONLY|openFlags, 0) })
 	if err != nil {
-		return nil, explainOpen(path, err)
+		return nil, explainOpen(path, &fs.PathError{Op: "open", Path: path, Err: err})
 	}
-	defer f.Close()
-	if err := checkFile(f); err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
+	defer unix.Close(fd)
+	st, err := checkFd(fd, path)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > limit {
+	if st.Size > limit {
 		return nil, fmt.Errorf("%w: %s is larger than %d MiB", ErrCorrupt, path, limit>>20)
 	}
-	buf := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, buf); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	buf := make([]byte, st.Size)
+	for rest := buf; len(rest) > 0; {
+		n, err := again(func() (int, error) { return unix.Read(fd, rest) })
+		if err == nil && n <= 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		rest = rest[n:]
 	}
 	return buf, nil
+}
+
+// again repeats a call as long as signals interrupt it.
+func again(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
 }
 
 // explainOpen turns what O_NOFOLLOW and O_NONBLOCK answer into ErrUnsafe.
@@ -87,21 +99,25 @@ func explainOpen(path string, err error) error {
 
 // checkFile refuses a file another user owns, can read, or has linked.
 func checkFile(f *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return fmt.Errorf("stat %s: %w", f.Name(), err)
+	_, err := checkFd(int(f.Fd()), f.Name())
+	return err
+}
+
+func checkFd(fd int, path string) (st unix.Stat_t, err error) {
+	if err := unix.Fstat(fd, &st); err != nil {
+		return st, fmt.Errorf("stat %s: %w", path, err)
 	}
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return fmt.Errorf("%w: %s is not a regular file", ErrUnsafe, f.Name())
+		return st, fmt.Errorf("%w: %s is not a regular file", ErrUnsafe, path)
 	case int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("%w: %s belongs to user %d, not to you", ErrForeign, f.Name(), st.Uid)
+		return st, fmt.Errorf("%w: %s belongs to user %d, not to you", ErrForeign, path, st.Uid)
 	case st.Mode&0o077 != 0:
-		return fmt.Errorf("%w: %s is open to other users (mode %04o, want 0600)", ErrUnsafe, f.Name(), st.Mode&0o777)
+		return st, fmt.Errorf("%w: %s is open to other users (mode %04o, want 0600)", ErrUnsafe, path, st.Mode&0o777)
 	case st.Nlink > 1:
-		return fmt.Errorf("%w: %s has a second hard link", ErrUnsafe, f.Name())
+		return st, fmt.Errorf("%w: %s has a second hard link", ErrUnsafe, path)
 	}
-	return nil
+	return st, nil
 }
 
 // checkDir refuses a directory another user owns or can enter.
