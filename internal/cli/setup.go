@@ -40,7 +40,7 @@ The vault's key is kept, with --key:
 		Example: `  patrol setup --dry-run
   patrol setup
   patrol setup --all-hosts --key age
-  sudo patrol setup --system     # the configuration only; each user has a vault of their own
+  sudo patrol setup --system     # each user still has a vault of their own
   patrol setup --only contoso,fabrikam
   patrol setup --remove`,
 		Args: cobra.NoArgs,
