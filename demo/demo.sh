@@ -43,10 +43,10 @@ case $base in *[[:space:]]*) base=/tmp ;; esac # the path becomes a word of patr
 umask 077
 made=$(mktemp -d "$base/patrol-demo.XXXXXX") || die "cannot make a directory in $base" "set TMPDIR to one of yours"
 
-# Nothing of the person's: no configuration, no proxy, no tokens of the environment, no input.
+# Nothing of the person's: no configuration, no proxy, no tokens of the environment, no input; CI keeps the browser closed.
 exec </dev/null
 unset "${!GIT_@}" "${!XDG_@}" "${!PATROL_@}" SSH_ASKPASS LANGUAGE
-export HOME="$made/home" PATH="$BIN:$PATH" LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
+export HOME="$made/home" PATH="$BIN:$PATH" LC_ALL=C CI=true GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
 world=$made
 # Git would ask for a password through this program. It never does, which is checked.
 printf '#!/bin/sh\n: >"%s/was-asked"\nexit 1\n' "$world" >"$world/askpass"
@@ -153,12 +153,12 @@ also "Git would ask for one all the same, and people would type it. patrol stops
 	"and says what helps."
 run 'git clone https://dev.azure.com/contoso/shop/_git/web'
 refused
-shows 'patrol: no token for contoso' 'hint: patrol login --pat contoso'
+shows 'patrol: no token for contoso' 'hint: patrol login'
 
 step "Keep a token that the portal made"
 say "It opens code and nothing else, and only for seven days. You would paste it," \
 	"unseen; here it comes through a pipe. patrol asks the service whose it is before" \
-	"it keeps it."
+	"it keeps it. (Without --pat, a browser opens, and patrol makes the token.)"
 forget_requests .
 login='azdo-emulator mint --user ada@contoso.com --org contoso --scope vso.code_write |
     patrol login --pat contoso --stdin --expires 7d'
@@ -227,11 +227,13 @@ run 'azdo-emulator clock +8d'
 works
 run 'git -C web fetch'
 refused
-also "Git knows no more than that. Asked again, patrol finds out why."
+also "Git knows no more than that. Asked again, it is stopped at once: nobody is asked" \
+	"for a password."
 run 'git -C web fetch'
 refused
-shows 'patrol: the token for contoso has expired' 'hint: make a new one, then: patrol login --pat contoso'
-also "No prompt for a password, but what to do next. So do it:"
+shows 'patrol: ' 'token for contoso' 'hint: patrol login'
+nobody_was_asked
+also "So log in again, with a new token:"
 run "$login"
 works
 run 'git -C web fetch'
