@@ -61,7 +61,7 @@ func writePage(w http.ResponseWriter, status int, p page) {
 	var b strings.Builder
 	b.WriteString(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">` +
 		`<meta name="viewport" content="width=device-width, initial-scale=1"><title>` + html.EscapeString(p.title) + ` – patrol</title>` +
-		`<style>` + style + `</style></head><body><main role="main"><div role="` + role + `"><h1 class="` + class + `">` +
+		`<style>` + style + `</style></head><body><main><div role="` + role + `"><h1 class="` + class + `">` +
 		html.EscapeString(p.title) + `</h1>`)
 	for _, line := range p.lines {
 		b.WriteString(`<p>` + html.EscapeString(line) + `</p>`)
@@ -78,9 +78,7 @@ func writePage(w http.ResponseWriter, status int, p page) {
 
 // stray is the page for requests that are not the one waited for. It repeats
 // nothing of them.
-func stray(line string) page {
-	return page{title: "Not this way", lines: []string{line, "patrol is waiting for you to finish signing in, in another tab or window."}}
-}
+func stray(lines ...string) page { return page{title: "Not this way", lines: lines} }
 
 func (o outcome) status() int {
 	if o.err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -133,7 +134,7 @@ func TestPageIsAccessible(t *testing.T) {
 	w.end()
 	for _, v := range []visit{good, bad} {
 		inert(t, v)
-		for _, part := range []string{`<html lang="en">`, "<title>", "<h1 ", "<main ", "prefers-color-scheme:dark", `content="width=device-width, initial-scale=1"`, "close this tab"} {
+		for _, part := range []string{`<html lang="en">`, "<title>", "<h1 ", "<main>", "prefers-color-scheme:dark", `content="width=device-width, initial-scale=1"`, "close this tab"} {
 			if strings.Count(v.body, part) != 1 {
 				t.Errorf("%d times %s", strings.Count(v.body, part), part)
 			}
@@ -150,6 +151,24 @@ func TestPageIsAccessible(t *testing.T) {
 	for _, part := range []string{"<title>Not signed in", "AADSTS65001: no consent", "ask an administrator to grant it."} {
 		if !strings.Contains(bad.body, part) {
 			t.Errorf("no %q in %s", part, bad.body)
+		}
+	}
+}
+
+// TestNoPageBeforeTheEndO13: not even for who knows its path.
+func TestNoPageBeforeTheEndO13(t *testing.T) {
+	t.Parallel()
+	r := &receiver{t: &transaction{redirect: &url.URL{Host: "localhost:1", Path: "/"}, page: "/result/x"}, done: make(chan struct{}), shown: make(chan struct{})}
+	for _, status := range []int{http.StatusNotFound, http.StatusOK} {
+		rec := httptest.NewRecorder()
+		req := httptest.NewRequest("GET", "/result/x", nil)
+		req.Host = "localhost:1"
+		r.ServeHTTP(rec, req)
+		if rec.Code != status {
+			t.Errorf("%d, want %d", rec.Code, status)
+		}
+		if status == http.StatusNotFound {
+			r.finish(t.Context(), outcome{}, 0)
 		}
 	}
 }

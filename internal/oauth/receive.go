@@ -129,7 +129,8 @@ func (r *receiver) take(w http.ResponseWriter, req *http.Request) {
 		err = errTwice
 	}
 	if err != nil {
-		writePage(w, http.StatusBadRequest, stray(sentence(err.Error())))
+		writePage(w, http.StatusBadRequest, stray(sentence(err.Error()),
+			"patrol is waiting for you to finish signing in, in another tab or window."))
 		return
 	}
 	r.answers <- answer

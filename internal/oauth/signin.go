@@ -71,6 +71,13 @@ func (s SignIn) hint() string {
 	return s.Account
 }
 
+func (s SignIn) wait() time.Duration {
+	if s.Wait <= 0 || s.Wait > MaxWait {
+		return MaxWait
+	}
+	return s.Wait
+}
+
 // SignIn lets a person sign in with a browser, and returns the tokens. It ends
 // within Wait and MaxTimeout, or with ctx; then nothing listens any more.
 func (c *Client) SignIn(ctx context.Context, s SignIn) (Tokens, error) {
@@ -105,11 +112,7 @@ func (c *Client) SignIn(ctx context.Context, s SignIn) (Tokens, error) {
 
 // ask sends the person to the provider and waits for the answer.
 func (c *Client) ask(ctx context.Context, s SignIn, t *transaction, r *receiver) (response, error) {
-	wait := s.Wait
-	if wait <= 0 || wait > MaxWait {
-		wait = MaxWait
-	}
-	waiting, cancel := context.WithTimeout(ctx, wait)
+	waiting, cancel := context.WithTimeout(ctx, s.wait())
 	defer cancel()
 	at, err := t.authorizeURL(c.provider, s)
 	if err != nil {
@@ -131,7 +134,7 @@ func (c *Client) ask(ctx context.Context, s SignIn, t *transaction, r *receiver)
 			if ctx.Err() != nil {
 				return response{}, fmt.Errorf("sign in: %w", context.Cause(ctx))
 			}
-			return response{}, &Error{Kind: ErrTimeout, Op: "sign in", Err: fmt.Errorf("waited for %v", wait)}
+			return response{}, &Error{Kind: ErrTimeout, Op: "sign in", Err: fmt.Errorf("waited for %v", s.wait())}
 		}
 	}
 }
