@@ -1,0 +1,113 @@
+//go:build linux
+
+// Command bench measures git-credential-patrol beside a program that does
+// nothing, beside other credential helpers and through Git, and writes
+// docs/benchmarks.md. It works in a home directory that is thrown away, with an
+// Azure DevOps played on this machine. Run it with "make bench".
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() { os.Exit(run()) }
+
+// run returns the exit code: 0 every goal was met, 1 one was not or nothing
+// could be measured, 2 a mistake in the command line.
+func run() int {
+	rounds := flag.Int("rounds", 1000, "runs of each command at its start; tables of slower ones take fewer")
+	to := flag.String("to", filepath.Join("docs", "benchmarks.md"), "the file to write")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: go run ./bench [--rounds N] [--to FILE] BIN\nBIN is the directory of the programs, from \"make build\".")
+	}
+	flag.Parse()
+	if flag.NArg() != 1 || *rounds < 20 {
+		flag.Usage()
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	page, missed, err := bench(ctx, flag.Arg(0), *rounds)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(*to), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(*to, []byte(page), 0o644)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	for _, goal := range missed {
+		fmt.Fprintln(os.Stderr, "bench: missed:", goal)
+	}
+	if len(missed) > 0 {
+		return 1
+	}
+	return 0
+}
+
+// bench does all of it and leaves nothing behind.
+func bench(ctx context.Context, bin string, rounds int) (page string, missed []string, err error) {
+	began := time.Now()
+	w, err := newWorld(ctx, bin)
+	if err != nil {
+		return "", nil, err
+	}
+	defer w.close()
+	r := report{rounds: rounds, machine: describeMachine(ctx, w)}
+	all := steps()
+	for i, step := range all {
+		fmt.Fprintf(os.Stderr, "bench: %d/%d %s\n", i+1, len(all), step.name)
+		if err := step.do(ctx, w, &r); err != nil {
+			return "", nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	r.took = time.Since(began)
+	return r.markdown(), r.missed(), nil
+}
+
+type step struct {
+	name string
+	do   func(context.Context, *world, *report) error
+}
+
+// steps are what is measured, in the order of the page.
+func steps() []step {
+	return []step{
+		{"a cached get, store and erase", measureHelper},
+		{"other helpers", measurePeers},
+		{"through git credential fill", measureGit},
+		{"64 at once", measureParallel},
+		{"memory", measureMemory},
+		{"system calls", measureCalls},
+		{"sizes", measureSizes},
+	}
+}
+
+// output runs a program to its end and returns what it printed; an error holds
+// its last words.
+func output(ctx context.Context, env []string, stdin, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env, cmd.Stdin = env, strings.NewReader(stdin)
+	out, err := cmd.Output()
+	if exit, ok := err.(*exec.ExitError); ok {
+		err = fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, exit.Stderr)
+	}
+	return string(out), err
+}
+
+// need installs Debian packages, or says that they are missing.
+func need(ctx context.Context, packages ...string) error {
+	_, err := output(ctx, os.Environ(), "", filepath.Join("tools", "need.sh"), packages...)
+	return err
+}
