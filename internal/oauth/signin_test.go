@@ -376,7 +376,11 @@ func TestListenerClosesO09(t *testing.T) {
 
 	// Cancelled while the provider thinks.
 	ctx, cancel2 := context.WithCancel(t.Context())
-	p.setToken(func(_ http.ResponseWriter, r *http.Request) { cancel2(); <-r.Context().Done(); panic(http.ErrAbortHandler) })
+	p.setToken(func(_ http.ResponseWriter, r *http.Request) {
+		cancel2()
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	})
 	w = p.begin(ctx, client, SignIn{})
 	go func() { _ = read(p.server.Client().Get(w.answer(nil))) }()
 	want(t, w.end().err, context.Canceled)
