@@ -91,7 +91,7 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 	if kerr != nil {
 		return kerr
 	}
-	ctx, cancel := whileGitLives(ctx)
+	ctx, cancel := whileGitLives(ctx, a.Stdout)
 	defer cancel()
 	defer s.progress("asking about the token for " + t.Org + " ...")()
 	if r, rec, err = k.Answer(ctx, t); err != nil {

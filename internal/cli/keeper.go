@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -103,9 +104,10 @@ func (s *session) personThere() bool {
 	return runtime.GOOS == "windows" || runtime.GOOS == "darwin" || s.getenv("DISPLAY") != "" || s.getenv("WAYLAND_DISPLAY") != ""
 }
 
-// whileGitLives returns a context that ends when the process that started us
-// is gone: nobody waits for the answer then, and no window should stay open.
-func whileGitLives(ctx context.Context) (context.Context, context.CancelFunc) {
+// whileGitLives returns a context that ends when the process that started us,
+// or the reader of our answer, is gone: nobody waits then, and no window should
+// stay open.
+func whileGitLives(ctx context.Context, answer io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	parent := os.Getppid()
 	go func() {
@@ -116,7 +118,7 @@ func whileGitLives(ctx context.Context) (context.Context, context.CancelFunc) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if os.Getppid() != parent {
+				if os.Getppid() != parent || unread(answer) {
 					cancel()
 				}
 			}
