@@ -109,9 +109,19 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 func (a *app) answer(r *vault.Records, rec *vault.Record, t helper.Target, req *cred.Request) error {
 	reply, err := helper.Answer(r, rec, t, req)
 	if err != nil {
-		return failed("patrol login "+t.Org, "%v", err)
+		return damaged(t)
 	}
 	return reply.Write(a.Stdout)
+}
+
+// damaged says that the secret of a record does not open any more. The others
+// do.
+func damaged(t helper.Target) error {
+	if t.Azure {
+		return signIn("patrol login "+t.Org, "the token for %s is damaged in the vault", t.Org)
+	}
+	return failed("type it again where Git asks: patrol keeps it in place of the damaged one",
+		"the password for %s is damaged in the vault", t.Host)
 }
 
 // mayAsk says whether credential.interactive lets a person be asked while Git
