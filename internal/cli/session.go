@@ -126,7 +126,7 @@ func (s *session) setAside(ctx context.Context, cause error) error {
 			_, err = s.unlock(ctx, f)
 		}
 		return errors.Is(err, vault.ErrCorrupt) || errors.Is(err, vault.ErrNoKey)
-	})
+	}, keys.Files()...)
 	if err != nil && !errors.Is(err, vault.ErrUnchanged) {
 		return err
 	}

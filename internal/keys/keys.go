@@ -49,6 +49,9 @@ func Kinds() []Kind {
 	}
 }
 
+// Files lists what sources keep beside the vault, for it alone.
+func Files() []string { return []string{ageName} }
+
 // Find returns the kind of a name.
 func Find(name string) (Kind, error) {
 	for _, k := range Kinds() {

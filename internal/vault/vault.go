@@ -287,8 +287,10 @@ func (v *Vault) write(r *Records) error {
 
 // SetAside renames a vault that cannot be opened, so that a new one can be
 // begun and nothing is lost. It looks again under the lock and leaves alone a
-// file that is no longer the one seen. It returns the new name.
-func (v *Vault) SetAside(ctx context.Context, seen func(*File, error) bool) (string, error) {
+// file that is no longer the one seen. The files called beside, which belong
+// to this vault and no other, go with it under the same number. It returns the
+// new name.
+func (v *Vault) SetAside(ctx context.Context, seen func(*File, error) bool, beside ...string) (string, error) {
 	unlock, err := v.lock(ctx)
 	if err != nil {
 		return "", err
@@ -298,14 +300,39 @@ func (v *Vault) SetAside(ctx context.Context, seen func(*File, error) bool) (str
 	if !seen(f, err) {
 		return "", ErrUnchanged
 	}
-	for n := 1; ; n++ {
-		to := fmt.Sprintf("%s.aside-%d", v.Path(), n)
-		_, err := os.Lstat(to)
-		if errors.Is(err, fs.ErrNotExist) {
-			return to, os.Rename(v.Path(), to)
-		}
-		if err != nil {
-			return "", err
+	var names []string
+	for _, name := range append(beside, fileName) { // the vault last: killed in between, it is done again
+		if _, err := os.Lstat(filepath.Join(v.dir, name)); err == nil {
+			names = append(names, name)
 		}
 	}
+	for n := 1; ; n++ {
+		suffix := fmt.Sprintf(".aside-%d", n)
+		if free, err := v.free(names, suffix); err != nil {
+			return "", err
+		} else if !free {
+			continue
+		}
+		for _, name := range names {
+			path := filepath.Join(v.dir, name)
+			if err := os.Rename(path, path+suffix); err != nil {
+				return "", err
+			}
+		}
+		return v.Path() + suffix, nil
+	}
+}
+
+// free reports whether none of the names is taken with the suffix.
+func (v *Vault) free(names []string, suffix string) (bool, error) {
+	for _, name := range names {
+		_, err := os.Lstat(filepath.Join(v.dir, name+suffix))
+		if err == nil {
+			return false, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return true, nil
 }
