@@ -78,15 +78,20 @@ func (s *session) open(ctx context.Context) (*vault.Records, error) {
 // unlock opens f with the key from the kernel keyring, else from its source;
 // what the source gave is then cached in the kernel keyring.
 func (s *session) unlock(ctx context.Context, f *vault.File) (*vault.Records, error) {
-	if key, err := keyring.Load(f.ID); err == nil {
-		if r, err := f.Open(key); !errors.Is(err, vault.ErrWrongKey) {
-			s.key = key
-			return r, err
-		}
+	if r, err := s.openCached(f); !errors.Is(err, errNotCached) {
+		return r, err
 	}
 	kind, err := keys.Find(f.Source)
 	if err != nil {
 		return nil, failed("it was not touched; install the version of patrol that made it", "%v", err)
+	}
+	release, err := s.takeTurn(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if r, err := s.openCached(f); !errors.Is(err, errNotCached) { // another process unlocked it while we waited
+		return r, err
 	}
 	key, err := kind.Open(s.place(f.ID)).Load(ctx)
 	if err != nil {
@@ -102,6 +107,47 @@ func (s *session) unlock(ctx context.Context, f *vault.File) (*vault.Records, er
 	s.key = key
 	s.cache(f.Header)
 	return r, nil
+}
+
+var errNotCached = errors.New("the kernel keyring does not have the key")
+
+// openCached opens f with the key from the kernel keyring.
+func (s *session) openCached(f *vault.File) (*vault.Records, error) {
+	key, err := keyring.Load(f.ID)
+	if err != nil {
+		return nil, errNotCached
+	}
+	r, err := f.Open(key)
+	if errors.Is(err, vault.ErrWrongKey) {
+		return nil, errNotCached
+	}
+	s.key = key
+	return r, err
+}
+
+// takeTurn lets one process at a time unlock the vault, so that a person is
+// asked once, and a passphrase, each trial of which takes a second and a
+// quarter of a gigabyte, is tried once. Whoever waited finds the key in the
+// kernel keyring; where there is none, or no lock can be made, nobody waits.
+func (s *session) takeTurn(ctx context.Context, f *vault.File) (release func(), err error) {
+	nothing := func() {}
+	if f.Source == "kernel" || !s.ask && !s.hasPassphraseSource() {
+		return nothing, nil
+	}
+	if _, err := keyring.Load(f.ID); errors.Is(err, vault.ErrNoSource) {
+		return nothing, nil
+	}
+	wait := lockWait
+	if s.canAsk() {
+		wait = passphraseTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	release, err = s.vault.Lock(ctx, "unlock.lock")
+	if err != nil && !errors.Is(err, vault.ErrBusy) {
+		return nothing, nil
+	}
+	return release, err
 }
 
 // cache puts the key where git-credential-patrol looks for it. Where the
