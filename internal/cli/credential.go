@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,26 +28,34 @@ func credentialCommand(a *app) *cobra.Command {
 	}
 }
 
+// credential answers as git-credential-patrol does: the two may be given the
+// same request, and must not differ.
 func (a *app) credential(ctx context.Context, operation string) error {
-	req, err := cred.Read(a.Stdin)
-	if err != nil {
-		return err
-	}
-	t, err := helper.Identify(&req)
-	if errors.Is(err, helper.ErrNotMine) {
+	if !slices.Contains([]string{"get", "store", "erase"}, operation) {
 		return nil
 	}
-	if err == nil {
-		switch operation {
-		case "get":
-			err = a.get(ctx, &req, t)
-		case "store":
-			err = a.store(ctx, &req, t)
-		case "erase":
-			return a.erase(ctx, &req, t)
-		}
+	req, err := cred.Read(a.Stdin)
+	if err != nil {
+		what, hint := helper.Explain(err, helper.Target{})
+		return failed(hint, "%s", what)
 	}
-	if err != nil && operation == "get" && t.Azure {
+	t, err := helper.Identify(&req)
+	switch {
+	case errors.Is(err, helper.ErrNotMine):
+		return nil
+	case err != nil && operation == "get":
+		return a.refuse(err, t)
+	case err != nil:
+		a.code = helper.Failed
+		return nil
+	}
+	switch operation {
+	case "store":
+		return a.store(ctx, &req, t)
+	case "erase":
+		return a.erase(ctx, &req, t)
+	}
+	if err = a.get(ctx, &req, t); err != nil && t.Azure {
 		return a.refuse(err, t)
 	}
 	return err
