@@ -51,6 +51,9 @@ func (a *app) gitConfig(ctx context.Context) (*git.Config, error) {
 		return nil, failed("install git, and see that its directory is in PATH", "%v", err)
 	}
 	config, err := git.Load(ctx, exe, a.Environ)
+	if errors.Is(err, git.ErrTooOld) {
+		return nil, failed("install a newer git, or put its directory first in PATH", "%v (%s)", err, exe)
+	}
 	if err != nil {
 		return nil, failed("git config --list --show-origin", "%v", err)
 	}
