@@ -25,10 +25,6 @@ type configEdit struct {
 	changes []string
 }
 
-// marker notes in which sections setup added useHttpPath, so that remove takes
-// out only that.
-const marker = "patrolSetup"
-
 // locate finds the file that git config --global or --system would write.
 func (e *configEdit) locate(ctx context.Context, system bool, getenv func(string) string) (string, error) {
 	if system {
@@ -70,9 +66,7 @@ func isFile(path string) bool {
 // apply runs change on a copy of the file at path, under the name of Git's own
 // lock for it, and puts the copy in its place unless dry.
 func (e *configEdit) apply(ctx context.Context, path string, dry bool, change func(context.Context) error) ([]string, error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // as Git does for configuration kept elsewhere and linked
-	}
+	path = followLinks(path)
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failed("see who may read and write it: ls -l "+path, "%v", err)
@@ -111,6 +105,22 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 	return e.changes, nil
 }
 
+// followLinks returns the file that Git changes for configuration kept
+// elsewhere and linked, which need not be there yet.
+func followLinks(path string) string {
+	for range 40 { // more than any system follows
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) { // not cleaned: a/.. is not . where a is a link
+			target = filepath.Dir(path) + string(filepath.Separator) + target
+		}
+		path = target
+	}
+	return path
+}
+
 // cannotWrite is git config's exit status for a file it cannot write. See
 // https://git-scm.com/docs/git-config#_description.
 const cannotWrite = 4
@@ -142,133 +152,6 @@ func writeCopy(copyPath, path string, content []byte) error {
 		return failed("nothing was changed; make room on the disk and try again", "%v", err)
 	}
 	return nil
-}
-
-// add writes our entries behind those that are there.
-func (e *configEdit) add(ctx context.Context, allHosts bool) error {
-	sections := []string{}
-	if allHosts {
-		sections = append(sections, "credential")
-	}
-	for _, url := range azureURLs() {
-		sections = append(sections, "credential."+url)
-	}
-	for _, section := range sections {
-		if err := e.addHelper(ctx, section+".helper"); err != nil {
-			return err
-		}
-		if section == "credential" {
-			continue
-		}
-		if err := e.addHTTPPath(ctx, section); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *configEdit) addHelper(ctx context.Context, key string) error {
-	values, err := e.values(ctx, key)
-	if err != nil {
-		return err
-	}
-	if n := len(values); n >= 2 && values[n-2] == "" && values[n-1] == e.own && len(withoutOurs(values)) == n-2 {
-		return nil
-	}
-	if err := e.dropOurs(ctx, key, values); err != nil {
-		return err
-	}
-	if err := e.addValue(ctx, key, ""); err != nil {
-		return err
-	}
-	return e.addValue(ctx, key, e.own)
-}
-
-func (e *configEdit) addHTTPPath(ctx context.Context, section string) error {
-	values, err := e.values(ctx, section+".useHttpPath")
-	if err != nil || len(values) > 0 && values[len(values)-1] == "true" {
-		return err
-	}
-	if err := e.addValue(ctx, section+".useHttpPath", "true"); err != nil {
-		return err
-	}
-	return e.addValue(ctx, section+"."+marker, "useHttpPath")
-}
-
-// remove takes out what add put in, in every section there may be.
-func (e *configEdit) remove(ctx context.Context) error {
-	sections := []string{"credential"}
-	for _, url := range azureURLs() {
-		sections = append(sections, "credential."+url)
-	}
-	for _, section := range sections {
-		values, err := e.values(ctx, section+".helper")
-		if err != nil {
-			return err
-		}
-		if err := e.dropOurs(ctx, section+".helper", values); err != nil {
-			return err
-		}
-		marks, err := e.values(ctx, section+"."+marker)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(marks, "useHttpPath") {
-			continue
-		}
-		if err := e.unset(ctx, section+"."+marker, "useHttpPath"); err != nil {
-			return err
-		}
-		if err := e.unset(ctx, section+".useHttpPath", "true"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropOurs removes every helper value that names git-credential-patrol, with
-// the empty one before it.
-func (e *configEdit) dropOurs(ctx context.Context, key string, values []string) error {
-	kept := withoutOurs(values)
-	var left []string
-	for _, v := range values {
-		if slices.Contains(kept, v) {
-			left = append(left, v)
-		} else if err := e.unset(ctx, key, v); err != nil {
-			return err
-		}
-	}
-	if slices.Equal(left, kept) {
-		return nil
-	}
-	// An empty value of the person's own stays while ours goes: write the list anew.
-	e.changes = append(e.changes, "- "+key+" = ")
-	if _, err := e.run(ctx, "config", "--file", e.copy, "--unset-all", key); err != nil {
-		return err
-	}
-	for _, v := range kept {
-		if _, err := e.run(ctx, "config", "--file", e.copy, "--add", key, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// withoutOurs leaves out our helpers, wherever they were installed, and the
-// reset before each.
-func withoutOurs(values []string) []string {
-	var kept []string
-	for _, v := range values {
-		name := v[strings.LastIndexAny(v, "/\\")+1:]
-		if filepath.IsAbs(v) && (name == "git-credential-patrol" || name == "git-credential-patrol.exe") {
-			if n := len(kept); n > 0 && kept[n-1] == "" {
-				kept = kept[:n-1]
-			}
-			continue
-		}
-		kept = append(kept, v)
-	}
-	return kept
 }
 
 func (e *configEdit) addValue(ctx context.Context, key, value string) error {
