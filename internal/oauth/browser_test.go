@@ -63,6 +63,9 @@ func TestSystemBrowserO12(t *testing.T) {
 		"command line":             {"linux", []string{"DISPLAY=:0", "BROWSER=sh -c 'evil %s'"}, "", "/bin/xdg-open"},
 		"command line, no display": {"linux", []string{"BROWSER=lynx %s:$(evil):`evil`:a;evil:a&evil"}, "", "there is no display"},
 	} {
+		if runtime.GOOS == "windows" && tt.goos != "windows" {
+			continue // its paths would not be absolute
+		}
 		argv, err := desktop(tt.env, "xdg-open", "rundll32.exe", "firefox", "evil").command(tt.goos, func(path string) bool { return path == tt.file })
 		got := strings.Join(argv, " ")
 		if err != nil {
