@@ -21,7 +21,7 @@ var (
 	ErrNewer    = errors.New("the vault was written by a newer patrol")
 	ErrWrongKey = errors.New("the key does not open this vault")
 	ErrUnsafe   = errors.New("unsafe")
-	ErrForeign  = fmt.Errorf("%w", ErrUnsafe) // of another user's, as with sudo
+	ErrForeign  = errors.Join(ErrUnsafe) // of another user's, as with sudo
 	ErrBusy     = errors.New("the vault is locked by another process")
 
 	// What a key source answers besides a key.
