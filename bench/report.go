@@ -15,6 +15,7 @@ import (
 // report collects what was measured, and becomes a page.
 type report struct {
 	machine  []string
+	load     string // of the processors when it began
 	rounds   int
 	took     time.Duration
 	goals    []goal
@@ -98,7 +99,7 @@ func (r *report) markdown() string {
 	for _, s := range r.sections {
 		b.WriteString("\n" + strings.TrimRight(s, "\n") + "\n")
 	}
-	fmt.Fprintf(&b, "\n## Machine\n\n- %s\n- took %d s\n", strings.Join(r.machine, "\n- "), int(r.took.Seconds()))
+	fmt.Fprintf(&b, "\n## Machine\n\n- %s\n- load average when it began: %s\n- took %d s\n", strings.Join(r.machine, "\n- "), r.load, int(r.took.Seconds()))
 	return b.String()
 }
 
@@ -108,12 +109,10 @@ func describeMachine(ctx context.Context, w *world) []string {
 		out, _ := output(ctx, w.env(usual), "", name, args...)
 		return strings.TrimSpace(out)
 	}
-	load, _, _ := strings.Cut(word("/proc/loadavg", ""), " ")
 	return []string{
 		fmt.Sprintf("%d processors, %s", runtime.NumCPU(), word("/proc/cpuinfo", "model name")),
 		"Linux " + word("/proc/sys/kernel/osrelease", "") + ", " + strings.Trim(word("/etc/os-release", "PRETTY_NAME"), `"`) + ", " + runtime.GOARCH,
 		run(filepath.Join(w.bin, "patrol"), "--version") + ", " + runtime.Version() + ", " + run(w.git, "--version"),
-		"load average when it began: " + load,
 	}
 }
 
