@@ -23,9 +23,11 @@ const (
 type verdict int
 
 const (
-	anonymous verdict = iota // nothing presented
-	rejected                 // presented, and worthless here
-	expired                  // a token of this organization, too old
+	anonymous  verdict = iota // nothing presented
+	rejected                  // presented, and worthless here
+	expired                   // a token of this organization, too old
+	challenged                // a bearer token that must be renewed with claims
+	stranger                  // a good bearer token of somebody who is not a member
 	signedIn
 )
 
@@ -33,7 +35,7 @@ const (
 type caller struct {
 	credential Credential
 	verdict    verdict
-	user       *user  // set if signedIn
+	user       *user  // set if signedIn, and perhaps of a stranger
 	scope      string // of the token, if signedIn
 	patID      string // set for every known token, also a refused one
 }
@@ -44,16 +46,23 @@ type caller struct {
 // https://learn.microsoft.com/en-us/azure/devops/repos/git/auth-overview
 func (e *Emulator) authenticate(r *http.Request, o *organization) caller {
 	header := r.Header.Get("Authorization")
-	kind, _, _ := strings.Cut(header, " ")
+	kind, value, _ := strings.Cut(header, " ")
 	switch {
 	case header == "":
 		return caller{credential: CredentialNone, verdict: anonymous}
 	case strings.EqualFold(kind, "Bearer"):
-		return caller{credential: CredentialBearer, verdict: rejected}
+		return e.authenticateBearer(strings.TrimSpace(value), o)
 	case !strings.EqualFold(kind, "Basic"):
 		return caller{credential: CredentialOther, verdict: rejected}
 	}
 	_, password, ok := r.BasicAuth()
+	if looksLikeJWT(password) {
+		// An access token is taken for a password as well: Git has no better way
+		// before 2.46, see https://learn.microsoft.com/azure/devops/repos/git/auth-overview
+		if c := e.authenticateBearer(password, o); c.verdict != rejected {
+			return c
+		}
+	}
 	pat, known := e.pats.find(password)
 	if !ok || !known {
 		return caller{credential: CredentialBasic, verdict: rejected}
@@ -72,14 +81,15 @@ func (e *Emulator) judge(p PAT, o *organization) verdict {
 	now := e.Now()
 	u := e.world.user(p.User)
 	global := p.Organizations == nil
+	policy := e.policies.org(o.name)
 	switch {
-	case !p.Revoked.IsZero(), now.Before(p.ValidFrom.Add(-clockSkew)):
+	case !p.Revoked.IsZero() && !now.Before(p.Revoked.Add(time.Duration(policy.RevocationDelay))), now.Before(p.ValidFrom.Add(-clockSkew)):
 		return rejected
 	case !global && !slices.Contains(p.Organizations, o.name):
 		return rejected
-	case global && !now.Before(e.globalPATsEnd):
+	case global && !now.Before(e.globalPATsEnd), global && policy.RestrictPATs && !containsFold(policy.PATUsers, p.User):
 		return rejected
-	case !belongs(u.grants, o.name):
+	case !e.isMember(u, o):
 		return rejected
 	case !now.Before(p.ValidTo):
 		return expired

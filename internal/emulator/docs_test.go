@@ -25,15 +25,17 @@ func TestDocumentedSeed(t *testing.T) {
 	if _, err := New(Config{Seed: seed, Dir: t.TempDir(), Clock: time.Now}); err != nil {
 		t.Error(err)
 	}
-	source, err := os.ReadFile("seed.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, field := range strings.Split(string(source), "`json:\"")[1:] {
-		name, _, _ := strings.Cut(field, "\"")
-		name, _, _ = strings.Cut(name, ",")
-		if !strings.Contains(table, "`"+name+"`") && !strings.Contains(table, "`"+name+"[]`") {
-			t.Errorf("%q is not explained", name)
+	for _, file := range []string{"seed.go", "seedentra.go", "policy.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range strings.Split(string(source), "`json:\"")[1:] {
+			name, _, _ := strings.Cut(field, "\"")
+			name, _, _ = strings.Cut(name, ",")
+			if !strings.Contains(table, "`"+name+"`") && !strings.Contains(table, "`"+name+"[]`") {
+				t.Errorf("%q is not explained", name)
+			}
 		}
 	}
 }

@@ -43,6 +43,8 @@ type Emulator struct {
 	faults        faultTable
 	log           requestLog
 	ca            *authority
+	policies      *policies
+	entra         *entra
 	globalPATsEnd time.Time
 	deployment    deployment
 
@@ -103,6 +105,12 @@ func (e *Emulator) load(seed Seed) error {
 	e.globalPATsEnd = seed.GlobalPATsEnd
 	if e.globalPATsEnd.IsZero() {
 		e.globalPATsEnd = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if e.policies, err = newPolicies(seed, e.world); err != nil {
+		return err
+	}
+	if e.entra, err = newEntra(seed, e.world, e.policies, e.Now); err != nil {
+		return err
 	}
 	for _, p := range seed.PATs {
 		if _, _, err := e.addPAT(p); err != nil {

@@ -22,6 +22,14 @@ const basicRealm = "https://tfsprodemu1.visualstudio.com/"
 // seems to be asking; see refusalFor.
 func (e *Emulator) refuse(w http.ResponseWriter, r *http.Request, o *organization, c caller) {
 	setTenantHeaders(w, o)
+	switch c.verdict {
+	case challenged:
+		e.refuseClaims(w, o)
+		return
+	case stranger:
+		e.refuseStranger(w, r, o, c)
+		return
+	}
 	switch refusalFor(r, c) {
 	case refusalRedirect:
 		redirectToSignIn(w, r, o)
@@ -80,12 +88,7 @@ func isGit(r *http.Request) bool {
 // to sign in. authorization_uri is not quoted; that is how the service sends it.
 func (e *Emulator) refuse401(w http.ResponseWriter, r *http.Request, o *organization, c caller) {
 	h := w.Header()
-	bearer := "Bearer"
-	if !o.msa() {
-		bearer += " authorization_uri=https://" + hostEntra + "/" + o.tenant
-	}
-	h["Www-Authenticate"] = []string{bearer, `Basic realm="` + basicRealm + `"`, "TFS-Federated"}
-	setTenantHeaders(w, o)
+	setChallenges(w, o)
 	h.Set("X-TFS-FedAuthRealm", "https://"+domainCore+"/")
 	h.Set("X-TFS-FedAuthIssuer", "https://"+domainCore+"/"+o.name+"/")
 	h.Set("X-TFS-FedAuthRedirect", signInURL(o, r))
@@ -101,6 +104,16 @@ func (e *Emulator) refuse401(w http.ResponseWriter, r *http.Request, o *organiza
 		return
 	}
 	writeException(w, http.StatusUnauthorized, exceptionIn("Microsoft.TeamFoundation.Framework.Server", "UnauthorizedRequestException"), textNotAuthorized)
+}
+
+// setChallenges names all the ways to sign in.
+func setChallenges(w http.ResponseWriter, o *organization) {
+	bearer := "Bearer"
+	if !o.msa() {
+		bearer += " authorization_uri=https://" + hostEntra + "/" + o.tenant
+	}
+	w.Header()["Www-Authenticate"] = []string{bearer, `Basic realm="` + basicRealm + `"`, "TFS-Federated"}
+	setTenantHeaders(w, o)
 }
 
 // expiredBody is the one refusal that tells why, as printed by a client in

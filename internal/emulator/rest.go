@@ -36,6 +36,7 @@ type resource struct {
 	plane   plane
 	scopes  []string // any of them will do; none: every token
 	open    bool     // the handler itself decides about anonymous callers
+	bearer  bool     // for access tokens of Entra only
 	methods map[string]handler
 }
 
@@ -49,6 +50,9 @@ func (e *Emulator) serveREST(rec *recorder, r *http.Request, t target) {
 		return
 	}
 	res, vars, ok := findResource(t.plane, t.segments)
+	if ok && res.bearer && e.refuseUnlessBearer(c) {
+		return
+	}
 	if c.caller.verdict != signedIn && (!ok || !res.open || c.caller.verdict != anonymous) {
 		e.refuse(rec, r, t.org, c.caller)
 		return

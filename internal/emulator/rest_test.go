@@ -228,7 +228,7 @@ func TestRESTEdges(t *testing.T) {
 		{"GET", "https://dev.azure.com", 404},
 		{"GET", "https://contoso.visualstudio.com/", 404},
 		{"GET", "https://contoso.visualstudio.com/DefaultCollection", 404},
-		{"GET", "https://login.microsoftonline.com/common/oauth2/v2.0/token", 404},
+		{"GET", "https://login.microsoftonline.com/common/oauth2/v2.0/token", 400},
 		{"GET", "https://app.vssps.visualstudio.com/_signin?realm=dev.azure.com", 200},
 		{"GET", "https://vsaex.dev.azure.com/contoso/_apis/userentitlements", 404},
 	} {

@@ -25,6 +25,7 @@ func scopeLadders() [][]string {
 		{"vso.identity", "vso.identity_manage"},
 		{"vso.graph", "vso.graph_manage"},
 		{"vso.profile", "vso.profile_write"},
+		{scopePATs, scopePATsManage},
 	}
 }
 

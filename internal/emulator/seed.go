@@ -25,6 +25,7 @@ type Seed struct {
 	Tenants       []SeedTenant       `json:"tenants,omitempty"`
 	Organizations []SeedOrganization `json:"organizations,omitempty"`
 	Users         []SeedUser         `json:"users,omitempty"`
+	Applications  []SeedApplication  `json:"applications,omitempty"`
 	PATs          []SeedPAT          `json:"pats,omitempty"`
 }
 
@@ -32,6 +33,9 @@ type Seed struct {
 type SeedTenant struct {
 	Name string `json:"name"`
 	ID   string `json:"id,omitempty"`
+	// Domains are what its people's sign-in names end in. None: name.com.
+	Domains []string     `json:"domains,omitempty"`
+	Policy  TenantPolicy `json:"policy,omitzero"`
 }
 
 // SeedOrganization is an Azure DevOps organization.
@@ -44,6 +48,7 @@ type SeedOrganization struct {
 	// Stopped, if not empty, is the administrator's reason: every request is
 	// answered with 503.
 	Stopped  string        `json:"stopped,omitempty"`
+	Policy   OrgPolicy     `json:"policy,omitzero"`
 	Projects []SeedProject `json:"projects,omitempty"`
 }
 
@@ -75,6 +80,18 @@ type SeedUser struct {
 	UPN         string `json:"upn"` // sign-in name, such as ada@contoso.com
 	DisplayName string `json:"displayName,omitempty"`
 	ID          string `json:"id,omitempty"`
+	// Tenant is the name of the home tenant. Empty: the one with the domain of
+	// the sign-in name, or none, which makes a personal Microsoft account.
+	Tenant string `json:"tenant,omitempty"`
+	// GuestOf are further tenants; those of organizations in Access are added.
+	GuestOf []string `json:"guestOf,omitempty"`
+	// Password is what the sign-in page wants. Empty: DefaultPassword.
+	Password string `json:"password,omitempty"`
+	// TOTP is the secret of the authenticator app, in base32. Empty: derived
+	// from the sign-in name; "none": no second factor is registered.
+	TOTP     string `json:"totp,omitempty"`
+	Disabled bool   `json:"disabled,omitempty"`
+	Locked   bool   `json:"locked,omitempty"`
 	// Access lists rights. For a repository the entry of the longest path
 	// counts alone; an entry with neither role nor rights hides what is there.
 	Access []SeedAccess `json:"access,omitempty"`

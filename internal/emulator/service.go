@@ -17,13 +17,15 @@ type target struct {
 
 // serveService answers in the service's place.
 func (e *Emulator) serveService(rec *recorder, r *http.Request) {
+	if planeOf(rec.entry.Host) == planeEntra {
+		e.entra.serve(rec, r)
+		return
+	}
 	e.setCommonHeaders(rec, r)
 	t, ok := e.resolve(rec.entry.Host, r.URL)
 	switch {
 	case !ok:
 		writeException(rec, http.StatusBadRequest, exceptionIn(webAPI, "VssServiceException"), "The request path is not well formed.")
-	case t.plane == planeEntra:
-		writePage(rec, http.StatusNotFound, "Not Found", "The emulator does not sign anybody in yet.")
 	case t.plane == planeProfile && t.orgName == "_signin":
 		writePage(rec, http.StatusOK, "Sign In", "This page stands where the service lets people sign in.")
 	case t.org == nil:

@@ -10,6 +10,8 @@ import (
 type world struct {
 	orgs  map[string]*organization // by lower-case name
 	users map[string]*user         // by lower-case sign-in name
+
+	tenantIDs map[string]string // by name
 }
 
 // organization is one organization with its tenant and projects.
@@ -118,8 +120,9 @@ func newWorld(seed Seed) (*world, error) {
 		if err != nil || t.Name == "" {
 			return nil, fmt.Errorf("tenant %q: a name is needed, and a GUID or no id: %w", t.Name, errOr(err))
 		}
-		tenants[t.Name] = id
+		tenants[t.Name] = strings.ToLower(id)
 	}
+	w.tenantIDs = tenants
 	for _, so := range seed.Organizations {
 		o, err := newOrganization(so, tenants)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 // Program is what the command line uses of the world around it.
 type Program struct {
+	Stdin          io.Reader // for "user password" only
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Now            func() time.Time
@@ -30,7 +31,7 @@ type subcommand struct {
 
 // subcommands lists all commands in the order of the help.
 func subcommands() []subcommand {
-	return []subcommand{serve(), seed(), mint(), revoke(), clock(), log(), fault(), state(), token()}
+	return []subcommand{serve(), seed(), mint(), revoke(), clock(), log(), fault(), policy(), user(), totp(), bearer(), state(), token()}
 }
 
 // usageError is a mistake in the command line: exit code 2.
