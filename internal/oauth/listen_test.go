@@ -14,8 +14,7 @@ import (
 )
 
 // TestLoopbackOnlyO04: no address but loopback listens, by the kernel's own list.
-func TestLoopbackOnlyO04(t *testing.T) {
-	t.Parallel()
+func TestLoopbackOnlyO04(t *testing.T) { // not parallel: another test may have the same port on another address
 	p := newIDP(t)
 	if !hasLoopback6() {
 		t.Log("without ::1 there is nothing to tell apart")
@@ -86,8 +85,7 @@ func listeningAt(t *testing.T, port string) []net.IP {
 
 // TestRedirectHostO05: an address unless the provider wants a name, and then
 // both of its addresses.
-func TestRedirectHostO05(t *testing.T) {
-	t.Parallel()
+func TestRedirectHostO05(t *testing.T) { // not parallel: another test may have the same port on another address
 	p := newIDP(t)
 	if !hasLoopback6() {
 		t.Log("without ::1 there is nothing to tell apart")
@@ -115,8 +113,7 @@ func TestRedirectHostO05(t *testing.T) {
 
 // TestPortO07: the socket is ours from before the browser opens until the end,
 // nobody can listen beside us, and a port that is taken is not insisted on.
-func TestPortO07(t *testing.T) {
-	t.Parallel()
+func TestPortO07(t *testing.T) { // not parallel: another test may have the same port on another address
 	p := newIDP(t)
 	w := p.begin(t.Context(), p.client(func(p *Provider) { p.RedirectHost = localhost }), SignIn{}) // returns inside Open
 	addresses := []string{loopback4}

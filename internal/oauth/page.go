@@ -35,6 +35,7 @@ const style = `:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--good:#
 	`main{max-width:34rem;margin:14vh auto;padding:0 1.5rem}` +
 	`h1{font-size:1.75rem;line-height:1.25;margin:0 0 1rem}.good{color:var(--good)}.bad{color:var(--bad)}` +
 	`p,blockquote{margin:0 0 1rem;overflow-wrap:anywhere}` +
+	`.from{color:var(--quiet);font-size:1rem;margin-top:2.5rem}` +
 	`blockquote{color:var(--quiet);border-inline-start:.25rem solid;padding-inline-start:1rem}`
 
 // setHeaders is for every answer of the listener: nothing is kept, framed,
@@ -70,7 +71,7 @@ func writePage(w http.ResponseWriter, status int, p page) {
 	if p.details != "" {
 		b.WriteString(`<p>The identity provider says:</p><blockquote>` + html.EscapeString(p.details) + `</blockquote>`)
 	}
-	b.WriteString("</main></body></html>\n")
+	b.WriteString(`<p class="from">This page comes from patrol, the credential manager.</p></main></body></html>` + "\n")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, b.String())

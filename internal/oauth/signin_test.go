@@ -326,8 +326,7 @@ func TestIssuerO08(t *testing.T) {
 }
 
 // TestListenerClosesO09: whatever the end, nothing listens after it.
-func TestListenerClosesO09(t *testing.T) {
-	t.Parallel()
+func TestListenerClosesO09(t *testing.T) { // not parallel: another test may have the same port on another address
 	p := newIDP(t)
 	closed := func(w *waiting) {
 		t.Helper()
