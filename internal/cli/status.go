@@ -354,7 +354,7 @@ func remainingWords(stays string) string {
 		return "good, until the next reboot"
 	}
 	units := map[string]string{"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-	if n := len(stays); n > 1 && units[stays[n-1:]] != "" {
+	if n := len(stays); n > 1 && stays != "expd" && units[stays[n-1:]] != "" {
 		return stays[:n-1] + " " + units[stays[n-1:]]
 	}
 	return stays
