@@ -40,10 +40,11 @@ func imports() map[string]string {
 		"internal/emulator":         "",
 		"internal/emulator/command": "internal/emulator",
 
-		".":         "",
-		"bench":     "",
-		"demo":      "",
-		"tools/man": "internal/cli",
+		".":            "",
+		"bench":        "",
+		"demo":         "",
+		"demo/browser": "",
+		"tools/man":    "internal/cli",
 	}
 }
 
