@@ -239,7 +239,20 @@ func (v *Vault) Update(ctx context.Context, key Key, change func(*Records) error
 	} else if err != nil {
 		return err
 	}
+	if err := v.unchangedSince(f); err != nil {
+		return err
+	}
 	return v.write(r)
+}
+
+// unchangedSince finds the writer whom our lock did not keep out: the lock file
+// was deleted, or lies on a file system that has no locks.
+func (v *Vault) unchangedSince(f *File) error {
+	now, err := v.Load()
+	if err == nil && now.Header != f.Header {
+		err = fmt.Errorf("%w, which wrote it meanwhile; nothing was changed", ErrBusy)
+	}
+	return err
 }
 
 // Create makes an empty vault whose key save has kept, under the writer lock.

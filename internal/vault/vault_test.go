@@ -261,6 +261,28 @@ func TestS19NewerGenerationWins(t *testing.T) {
 	}
 }
 
+// C16: where the lock keeps nobody out, the second writer finds that there was
+// a first.
+func TestWriterWithoutLock(t *testing.T) {
+	t.Parallel()
+	v, key := newVault(t)
+	err := v.Update(t.Context(), key, func(r *Records) error {
+		if err := os.Remove(filepath.Join(v.Dir(), lockName)); err != nil {
+			return err
+		}
+		update(t, v, key, func(r *Records) { r.Add(login("first.example")) })
+		r.Add(login("second.example"))
+		return nil
+	})
+	if r := openVault(t, v, key); !errors.Is(err, ErrBusy) || len(r.List) != 1 || r.List[0].Host != "first.example" {
+		t.Errorf("got %v, %d records", err, len(r.List))
+	}
+	err = v.Update(t.Context(), key, func(*Records) error { return os.Remove(v.Path()) })
+	if _, lerr := v.Load(); !errors.Is(err, ErrNone) || !errors.Is(lerr, ErrNone) {
+		t.Errorf("the vault went away: %v, %v", err, lerr)
+	}
+}
+
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	v := In(filepath.Join(t.TempDir(), "a", "b"))
