@@ -254,6 +254,56 @@ func TestS20ForeignOwner(t *testing.T) {
 	}
 }
 
+// S06: what a key source keeps beside the vault is held to the same rules.
+func TestS06PrivateFile(t *testing.T) {
+	t.Parallel()
+	v, _ := newVault(t)
+	if _, err := v.ReadPrivate("key"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before: %v", err)
+	}
+	for _, text := range []string{"one", "", "three"} {
+		if err := v.WritePrivate("key", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := v.ReadPrivate("key"); err != nil || string(got) != text {
+			t.Errorf("wrote %q, read %q, %v", text, got, err)
+		}
+	}
+	if got := modeOf(t, filepath.Join(v.Dir(), "key")); got != "-rw-------" {
+		t.Errorf("mode %s", got)
+	}
+	for name, plant := range plantings(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, _ := newVault(t)
+			path := filepath.Join(v.Dir(), "key")
+			if err := plant(path); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := v.ReadPrivate("key"); !errors.Is(err, ErrUnsafe) {
+				t.Errorf("read %q, %v", got, err)
+			}
+			if err := plant(path + ".new"); err != nil {
+				t.Fatal(err)
+			}
+			// A directory cannot be replaced by a file; all else is, and its far
+			// end is left alone.
+			if err := v.WritePrivate("key", []byte("mine")); (err != nil) != (name == "directory") {
+				t.Errorf("write: %v", err)
+			} else if got, err := v.ReadPrivate("key"); name != "directory" && (err != nil || string(got) != "mine") {
+				t.Errorf("read %q, %v", got, err)
+			}
+		})
+	}
+	if err := os.Chmod(v.Dir(), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	_, read := v.ReadPrivate("key")
+	if write := v.WritePrivate("key", nil); !errors.Is(read, ErrUnsafe) || !errors.Is(write, ErrUnsafe) {
+		t.Errorf("in an open directory: %v, %v", read, write)
+	}
+}
+
 // S07 and C08: killed at any moment, a writer leaves the old vault or the new
 // one, and no file that others can read. Readers see one or the other.
 func TestS07KilledWriter(t *testing.T) {
