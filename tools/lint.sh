@@ -7,18 +7,26 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.." || exit 1
 export CGO_ENABLED=0 # as the programs are built
 GO=${GO:-go}
+systems='linux darwin windows'
 failed=''
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
-# check NAME COMMAND [ARG]...: says that it is right, or what it says.
+# check NAME COMMAND [ARG]...: says that there is nothing, or what there is. A COMMAND that cannot check ends with 3 and says why.
 check() {
-	name=$1
+	name=$1 status=0
 	shift
-	if found=$("$@" 2>&1) && [ -z "$found" ]; then
-		echo "$name: nothing found"
-		return
-	fi
-	printf '%s:\n%s\n' "$name" "$found" | sed '2,$s/^/  /'
-	failed="$failed $name"
+	found=$("$@" 2>&1) || status=$?
+	case $status in
+	0) echo "$name: nothing found" ;;
+	3) echo "$name: not checked: $found" ;;
+	*)
+		printf '%s:\n%s\n' "$name" "$found" | sed '2,$s/^/  /'
+		failed="$failed, $name"
+		;;
+	esac
 }
 
 # files PATTERN...: those of the checkout, also the ones not yet added.
@@ -27,38 +35,49 @@ files() {
 		[ ! -f "$file" ] || echo "$file"
 	done
 }
-formatted() { files '*.go' | xargs gofmt -l; }
+
+formatted() {
+	files '*.go' | xargs gofmt -l >"$work/gofmt" 2>&1 && [ ! -s "$work/gofmt" ] || ! cat "$work/gofmt"
+}
+
 tool() { "$GO" tool -modfile=tools/lint.mod -n "$1"; } # builds it, and prints where it is
 
-check gofmt formatted
-staticcheck=$(tool staticcheck) || failed="$failed staticcheck"
-for os in linux darwin windows; do
-	check "go vet $os" env GOOS=$os "$GO" vet ./...
-	[ -z "$staticcheck" ] || check "staticcheck $os" env GOOS=$os "$staticcheck" ./...
-done
+# static looks at the code for each system, then says once what they share, and calls unused what no system uses.
+static() {
+	[ -x "$staticcheck" ] || { echo "it cannot be built" && return 1; }
+	for os in $systems; do
+		GOOS=$os "$staticcheck" -f binary ./... >"$work/$os.staticcheck" || [ -s "$work/$os.staticcheck" ] || return
+	done
+	"$staticcheck" -merge "$work"/*.staticcheck || return 1
+}
 
 shell_files() {
 	files | while read -r file; do
 		case $(head -n 1 "$file" | tr -d '\0') in '#!'*sh | '# shellcheck shell='*) echo "$file" ;; esac
 	done
 }
-shell_checked() { shell_files | xargs shellcheck --external-sources --source-path=SCRIPTDIR --format=gcc; }
-if command -v shellcheck >/dev/null || tools/need.sh shellcheck >/dev/null 2>&1; then
-	check shellcheck shell_checked
-else
-	echo "shellcheck: not checked: install shellcheck"
-fi
+shell_checked() {
+	command -v shellcheck >/dev/null || tools/need.sh shellcheck >/dev/null || return 3
+	shell_files | xargs shellcheck --external-sources --source-path=SCRIPTDIR --format=gcc || return 1
+}
 
-# govulncheck ends with 0 where no known hole can be reached from our code.
-if vulns=$(timeout 180 "$GO" tool -modfile=tools/lint.mod govulncheck ./... 2>&1); then
-	echo "govulncheck: nothing found"
-elif echo "$vulns" | grep -q 'fetching vulnerabilities'; then
-	echo "govulncheck: not checked: its database cannot be reached"
-else
-	check govulncheck echo "$vulns"
-fi
+# vulnerable finds known holes that our code reaches.
+vulnerable() {
+	vulns=$(timeout 180 "$govulncheck" ./... 2>&1) && return
+	case $?$vulns in
+	124* | *'fetching vulnerabilities'*) echo "its database cannot be reached" && return 3 ;;
+	*) echo "$vulns" && return 1 ;;
+	esac
+}
+
+check gofmt formatted
+for os in $systems; do check "go vet for $os" env GOOS="$os" "$GO" vet ./...; done
+staticcheck=$(tool staticcheck) govulncheck=$(tool govulncheck) # not in check: go says here what it downloads
+check staticcheck static
+check shellcheck shell_checked
+check govulncheck vulnerable
 
 [ -z "$failed" ] || {
-	echo "lint.sh: found something:$failed" >&2
+	echo "lint.sh: found something: ${failed#, }" >&2
 	exit 1
 }
