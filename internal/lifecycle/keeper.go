@@ -48,8 +48,8 @@ type Keeper struct {
 var (
 	// ErrNobody: a person would have to sign in, and none may be asked.
 	ErrNobody = errors.New("somebody has to sign in")
-	// ErrCooling: a sign-in was cancelled or ran out of time a moment ago.
-	ErrCooling = errors.New("a sign-in was cancelled or timed out less than ten minutes ago")
+	// ErrCooling: a sign-in was declined or ran out of time a moment ago.
+	ErrCooling = errors.New("the last sign-in came to nothing, less than ten minutes ago")
 	// ErrSignedOut: the person logged out of the organisation.
 	ErrSignedOut = errors.New("you are signed out")
 )

@@ -101,7 +101,9 @@ func (e *Error) Error() string {
 		b.WriteString(", in " + e.RetryAfter.String())
 	}
 	if e.Description != "" {
-		b.WriteString(`: it says "` + cred.Escape(e.Description) + `"`)
+		// Entra appends lines for its own support; the correlation id is below.
+		first, _, _ := strings.Cut(strings.ReplaceAll(e.Description, "\r", "\n"), "\n")
+		b.WriteString(`: it says "` + cred.Escape(first) + `"`)
 	}
 	if e.CorrelationID != "" {
 		b.WriteString(" [correlation " + e.CorrelationID + "]")
