@@ -154,7 +154,7 @@ func (p *impostor) tunnel(conn net.Conn) {
 		return
 	case p.kind == kindRefuses, p.kind == kindPassword && !p.knows(r):
 		// A real one may quote what it was given.
-		fmt.Fprintf(conn, "HTTP/1.1 407 Who are you, %s?\r\nProxy-Authenticate: Basic realm=\"proxy\"\r\nContent-Length: 0\r\n\r\n",
+		fmt.Fprintf(conn, "HTTP/1.1 407 Who are you, %s?\r\nProxy-Authenticate: Basic realm=\"proxy\"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 			r.Header.Get("Proxy-Authorization"))
 		return
 	case p.kind == kindPassword:
