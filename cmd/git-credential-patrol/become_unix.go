@@ -24,8 +24,7 @@ func become(operation string, req *cred.Request) int {
 	if err == nil {
 		err = exec(patrol, operation, req)
 	}
-	helper.Say(os.Stderr, err, helper.Target{})
-	return helper.Failed
+	return helper.Alone(os.Stdout, os.Stderr, err, operation, req)
 }
 
 func exec(patrol, operation string, req *cred.Request) error {
@@ -49,5 +48,5 @@ func exec(patrol, operation string, req *cred.Request) error {
 	}
 	_ = unix.Close(fd[0])
 	err := unix.Exec(patrol, []string{patrol, "credential", operation}, os.Environ())
-	return fmt.Errorf("run %s: %w", patrol, err)
+	return fmt.Errorf("%w: %s: %w", helper.ErrNoPatrol, patrol, err)
 }

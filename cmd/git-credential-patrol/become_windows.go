@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 
@@ -26,7 +27,7 @@ func become(operation string, req *cred.Request) int {
 		if err == nil || errors.As(err, &exit) {
 			return cmd.ProcessState.ExitCode()
 		}
+		err = fmt.Errorf("%w: %w", helper.ErrNoPatrol, err)
 	}
-	helper.Say(os.Stderr, err, helper.Target{})
-	return helper.Failed
+	return helper.Alone(os.Stdout, os.Stderr, err, operation, req)
 }

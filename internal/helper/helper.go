@@ -80,6 +80,20 @@ func Refuse(stdout, stderr io.Writer, err error, t Target) int {
 	return Code(err)
 }
 
+// ErrNoPatrol wraps what kept git-credential-patrol from becoming patrol.
+var ErrNoPatrol = errors.New("run patrol")
+
+// Alone ends a run that needed patrol and could not become it. It returns the
+// exit code.
+func Alone(stdout, stderr io.Writer, err error, operation string, req *cred.Request) int {
+	t, _ := Identify(req)
+	if operation == "get" && t.Azure {
+		return Refuse(stdout, stderr, err, t)
+	}
+	Say(stderr, err, t)
+	return Failed
+}
+
 // Code is the exit code for an error: whether signing in would help.
 func Code(err error) int {
 	for _, e := range []error{ErrNoRecord, ErrAccount, ErrExpired, ErrSuspect, vault.ErrLocked} {

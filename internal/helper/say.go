@@ -30,6 +30,8 @@ func Explain(err error, t Target) (what, hint string) {
 		return ErrNoOrg.Error(), "git config --global credential.https://dev.azure.com.useHttpPath true"
 	case errors.Is(err, ErrBadPath):
 		return ErrBadPath.Error(), "the form is https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY"
+	case errors.Is(err, ErrNoPatrol):
+		return cred.Escape(err.Error()), "install both programs in one directory"
 	case errors.Is(err, cred.ErrMalformed):
 		return cred.Escape(err.Error()), "nothing was read or changed; look at the URL of the remote: git remote -v"
 	}
