@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ func badDayCommands() map[string]scriptCommand {
 }
 
 // circumstances are the words that wrapCommand takes before a program.
-func circumstances() []string { return []string{"within", "as", "bytes", "small"} }
+func circumstances() []string { return []string{"within", "as", "bytes", "small", "without"} }
 
 // cmdSays checks that standard error is two lines: what happened, and what to
 // type. Both are matched whole.
@@ -75,9 +76,13 @@ func wrapCommand(name string) scriptCommand {
 		}
 		var wrappers []string
 		most := patience
+		start := r.start
 		words := append([]string{name}, args...)
 		for len(words) > 0 && slices.Contains(circumstances(), words[0]) {
-			need(ts, len(words) > 2, "within TIME | as USER | bytes TEXT | small BYTES, and a program")
+			need(ts, len(words) > 2, "within TIME | as USER | bytes TEXT | small BYTES | without keyring, and a program")
+			if words[0] == "without" {
+				start = r.startWithoutKeyring
+			}
 			wrappers = append(wrappers, r.circumstance(words[0], words[1], &most)...)
 			words = words[2:]
 		}
@@ -86,7 +91,7 @@ func wrapCommand(name string) scriptCommand {
 			words = append(wrappers, words...)
 		}
 		begin := time.Now()
-		r.start(words)
+		start(words)
 		if took := time.Since(begin); took > most {
 			ts.Fatalf("it took %v, longer than %v", took.Round(time.Millisecond), most)
 		}
@@ -115,6 +120,40 @@ func (r *run) circumstance(word, value string, most *time.Duration) (wrapper []s
 		return []string{"prlimit", "--fsize=" + value, "env", "--block-signal=XFSZ"}
 	}
 	return nil
+}
+
+// startWithoutKeyring starts the program where the kernel lets nobody use its
+// keyrings, as containers mostly do. Only a thread that ends with its goroutine
+// can be restricted so; a failure has to be brought back from there.
+func (r *run) startWithoutKeyring(words []string) {
+	done := make(chan any)
+	go func() {
+		defer func() { done <- recover() }()
+		runtime.LockOSThread()
+		r.ts.Check(forbidKeyring())
+		r.start(words)
+	}()
+	if failure := <-done; failure != nil {
+		panic(failure)
+	}
+}
+
+// forbidKeyring makes this thread, and what it starts, get EPERM from the
+// kernel's keyrings. See seccomp(2).
+func forbidKeyring() error {
+	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}} // the system call's number
+	forbidden := []uint32{unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL}
+	for i, call := range forbidden {
+		filter = append(filter, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jt: uint8(len(forbidden) - i)})
+	}
+	filter = append(filter,
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
 }
 
 // become is the program that runs another one as a user; nothing where the
