@@ -94,7 +94,7 @@ func sendBack(w http.ResponseWriter, r *http.Request, req *authRequest, values u
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			view.Hidden = append(view.Hidden, [2]string{name, values.Get(name)})
 		}
-		renderPage(w, http.StatusOK, "post", formPostPage, view)
+		renderPage(w, http.StatusOK, "post", formPostPage, &view)
 		return
 	}
 	u, err := url.Parse(req.redirect)

@@ -16,6 +16,7 @@ const (
 	CredentialPAT    Credential = "pat"    // a secret the emulator issued
 	CredentialBasic  Credential = "basic"  // some other user name and password
 	CredentialBearer Credential = "bearer" // an OAuth access token
+	CredentialCookie Credential = "cookie" // a person's browser
 	CredentialOther  Credential = "other"
 )
 
@@ -49,7 +50,7 @@ func (e *Emulator) authenticate(r *http.Request, o *organization) caller {
 	kind, value, _ := strings.Cut(header, " ")
 	switch {
 	case header == "":
-		return caller{credential: CredentialNone, verdict: anonymous}
+		return e.authenticateCookie(r, o)
 	case strings.EqualFold(kind, "Bearer"):
 		return e.authenticateBearer(strings.TrimSpace(value), o)
 	case !strings.EqualFold(kind, "Basic"):

@@ -45,6 +45,7 @@ type Emulator struct {
 	ca            *authority
 	policies      *policies
 	entra         *entra
+	web           webSessions
 	globalPATsEnd time.Time
 	deployment    deployment
 

@@ -47,6 +47,10 @@ func (e *Emulator) createPAT(c *call) {
 	if !ok {
 		return
 	}
+	if c.org.msa() { // the organization must have a tenant
+		e.refusePAT(c, patInvalidUserType)
+		return
+	}
 	token, p, reason := e.newUserPAT(c.org, c.caller.user, req)
 	if reason != patNone {
 		e.refusePAT(c, reason)
@@ -139,8 +143,6 @@ func (e *Emulator) checkPATPolicies(p *PAT, o *organization, isNew bool) patErro
 	switch {
 	case org.PATError != "":
 		return patError(org.PATError)
-	case o.msa():
-		return patInvalidUserType // the organization must have a tenant
 	case isNew && org.RestrictPATs && !containsFold(org.PATUsers, p.User) && !(org.PackagingPATs && packagingOnly(p.Scope)):
 		return patCreationPolicy
 	case global && !e.Now().Before(e.globalPATsEnd):

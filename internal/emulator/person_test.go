@@ -124,7 +124,7 @@ func (p *person) submit(button string, fill ...string) *person {
 		values, pressed := url.Values{}, false
 		for _, x := range found[1:] {
 			switch {
-			case x.name == "input" && x.attrs["type"] == "checkbox":
+			case x.attrs["type"] == "checkbox", x.attrs["type"] == "radio" && !strings.Contains(part, `value="`+x.attrs["value"]+`" checked`):
 			case x.name == "input":
 				values.Set(x.attrs["name"], x.attrs["value"])
 			case x.name == "button" && x.text == button:

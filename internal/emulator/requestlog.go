@@ -18,7 +18,7 @@ type Request struct {
 	Path       string     `json:"path"`
 	Service    string     `json:"service,omitempty"` // of Git, such as git-upload-pack
 	Status     int        `json:"status"`            // 0: the connection was dropped
-	Credential Credential `json:"credential"`        // none, pat, basic, bearer or other
+	Credential Credential `json:"credential"`        // none, pat, basic, bearer, cookie or other
 	PAT        string     `json:"pat,omitempty"`     // id of a known token
 	Fault      string     `json:"fault,omitempty"`   // id of the fault that answered
 }

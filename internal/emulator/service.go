@@ -27,11 +27,17 @@ func (e *Emulator) serveService(rec *recorder, r *http.Request) {
 	case !ok:
 		writeException(rec, http.StatusBadRequest, exceptionIn(webAPI, "VssServiceException"), "The request path is not well formed.")
 	case t.plane == planeProfile && t.orgName == "_signin":
-		writePage(rec, http.StatusOK, "Sign In", "This page stands where the service lets people sign in.")
+		e.serveSignIn(rec, r)
+	case t.plane == planeCore && t.orgName == "_signin":
+		e.serveCoreSignIn(rec, r)
+	case t.plane == planeCore && "/"+t.orgName == signedInPath:
+		e.endWebSignIn(rec, r)
 	case t.org == nil:
 		e.unknownOrganization(rec, t)
 	case t.org.stopped != "":
 		writeStopped(rec, t.org)
+	case isSettings(t):
+		e.serveSettings(rec, r, t)
 	case isGitPath(t):
 		e.serveGit(rec, r, t)
 	default:

@@ -20,6 +20,9 @@ type pageView struct {
 	Back                 bool
 }
 
+// frame is what every page shows.
+func (v *pageView) frame() *pageView { return v }
+
 // pageStyle keeps to what every browser has: system fonts and colours, a
 // visible focus, nothing loaded from anywhere.
 const pageStyle = `:root{color-scheme:light dark;--line:#767676;--bad:#a80000;--link:#0a4a9a}
@@ -86,8 +89,9 @@ const formPostPage = `{{define "post"}}{{template "head" .}}
 
 // renderPage writes one of the templates, with headers that let it load and
 // run nothing.
-func renderPage(w http.ResponseWriter, status int, name, text string, view pageView) {
-	view.Banner, view.Nonce = banner, newSecret("", 12)
+func renderPage(w http.ResponseWriter, status int, name, text string, view interface{ frame() *pageView }) {
+	nonce := newSecret("", 12)
+	view.frame().Banner, view.frame().Nonce = banner, nonce
 	t, err := template.New(name).Parse(pageHead + pageFoot + text)
 	var b strings.Builder
 	if err == nil {
@@ -99,7 +103,7 @@ func renderPage(w http.ResponseWriter, status int, name, text string, view pageV
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+view.Nonce+"'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
@@ -127,7 +131,7 @@ func (s *entra) show(w http.ResponseWriter, _ *http.Request, f *flow, due step, 
 	for _, x := range s.live(f.browser) {
 		view.Sessions = append(view.Sessions, x.account.upn)
 	}
-	renderPage(w, http.StatusOK, "signin", signInPage, view)
+	renderPage(w, http.StatusOK, "signin", signInPage, &view)
 }
 
 // errorPage shows an error to the person. With a flow there is a way back to
@@ -143,5 +147,5 @@ func (s *entra) errorPage(w http.ResponseWriter, r *http.Request, problem *stsEr
 		view.Back, view.Action, view.Flow, view.CSRF, view.App = true, "/"+f.req.realm.path+"/login", f.id, f.csrf, f.req.app.name
 		status = http.StatusOK
 	}
-	renderPage(w, status, "error", errorPageText, view)
+	renderPage(w, status, "error", errorPageText, &view)
 }
