@@ -40,9 +40,10 @@ func watch(t *testing.T) *watcher {
 		t.Fatal(err)
 	}
 	w := &watcher{scripts: map[string]*script{}, foreign: map[int]bool{}, ours: map[int]bool{}, seen: map[uint64]bool{}, seed: maphash.MakeSeed()}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { w.hear(stop) })
+	watching.Go(func() {
 		for {
 			w.look()
 			select {
@@ -51,10 +52,10 @@ func watch(t *testing.T) *watcher {
 			case <-time.After(watchEvery):
 			}
 		}
-	}()
+	})
 	t.Cleanup(func() {
 		close(stop)
-		<-stopped
+		watching.Wait()
 	})
 	return w
 }
@@ -86,7 +87,7 @@ func (w *watcher) look() {
 			w.sort(pid)
 		}
 		if w.ours[pid] {
-			w.search(pid)
+			w.examine(look(pid))
 		}
 	}
 	for _, known := range []map[int]bool{w.ours, w.foreign} {
@@ -123,10 +124,8 @@ func parentOf(pid int) int {
 	return parent
 }
 
-// search looks at the arguments and the environment of a process.
-func (w *watcher) search(pid int) {
-	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+// examine searches the arguments and the environment of a process.
+func (w *watcher) examine(args, environ []byte) {
 	text := slices.Concat(args, []byte{0}, environ)
 	hash := maphash.Bytes(w.seed, text)
 	if w.seen[hash] {
