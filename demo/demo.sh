@@ -59,7 +59,7 @@ git config --global user.email ada@contoso.com
 azdo-emulator serve --dir "$world/emulator" --env-file "$world/emulator.env" >"$world/emulator.log" 2>&1 &
 emulator=$!
 tries=0
-until [ -e "$world/emulator.env" ] || [ $((tries += 1)) -gt 200 ] || ! kill -0 "$emulator" 2>/dev/null; do sleep 0.05; done
+until [ -e "$world/emulator.env" ] || [ $((tries += 1)) -gt 1200 ] || ! kill -0 "$emulator" 2>/dev/null; do sleep 0.05; done
 [ -e "$world/emulator.env" ] || die "azdo-emulator does not start: $(cat "$world/emulator.log")" "azdo-emulator serve"
 # shellcheck source=/dev/null
 . "$world/emulator.env"
