@@ -2,6 +2,7 @@
 # make test    every test
 # make bench   measures, and writes docs/benchmarks.md
 # make lint    gofmt, go vet, staticcheck, cross-builds
+# make demo-shell  a shell with the emulator, to try everything by hand
 # Each installs or builds what it needs (tools/need.sh), or says what is missing.
 
 GO      ?= go
@@ -12,28 +13,45 @@ LDFLAGS := -s -w -X github.com/gitpatrol/patrol/internal/cli.version=$(VERSION)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test race conformance sdk lint cross bench man install clean
+.PHONY: all build demo demo-shell test race fuzz modules conformance gits browser lint cross bench man install clean
 
 all: build
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+	$(GO) build -trimpath -o $(BIN)/demo/xdg-open ./demo/browser
 
 demo: build
+	tools/need.sh git
 	demo/demo.sh $(BIN)
 
-test: lint race conformance sdk
+demo-shell: build
+	demo/shell.sh $(BIN)
+
+test: lint race modules conformance gits browser
 
 # The race detector needs cgo, and so a C compiler.
 race:
-	tools/need.sh git gcc libc6-dev
-	CGO_ENABLED=1 $(GO) test -race ./...
+	tools/need.sh git gcc libc6-dev:cc
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
+# Clients and servers nobody here wrote, each in a module of its own:
+# Microsoft's Go SDK, Microsoft's MSAL, zitadel's OpenID provider.
+modules:
+	for m in azdosdk msal oidc; do (cd test/$$m && $(GO) test ./...) || exit 1; done
+
+# Git's own tests of credential helpers.
 conformance: build
 	test/conformance/all.sh $(CURDIR)/$(BIN)/git-credential-patrol
 
-sdk:
-	cd test/azdosdk && $(GO) test ./...
+# The main stories with older and newer Gits.
+gits:
+	tools/gits.sh
+
+# A person's way through the pages, by a real browser.
+browser: build
+	tools/need.sh chromium
+	cd test/browser && $(GO) test ./...
 
 lint: cross
 	tools/lint.sh
