@@ -47,7 +47,10 @@ func cmdEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
 	need(ts, !neg && len(args) <= 1 && s.emulator == nil, "emulator [SEED], once")
 	text := scriptSeed
-	if len(args) == 1 {
+	switch {
+	case len(args) == 1 && args[0] == "example":
+		text = emulator.ExampleSeed
+	case len(args) == 1:
 		text = ts.ReadFile(args[0])
 	}
 	seed, err := emulator.ParseSeed([]byte(text))

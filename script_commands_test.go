@@ -37,6 +37,7 @@ func commands() map[string]scriptCommand {
 		list[name] = runCommand(name)
 	}
 	maps.Copy(list, badDayCommands())
+	maps.Copy(list, signInCommands())
 	return list
 }
 

@@ -5,10 +5,13 @@
 //	{"user": "ada@contoso.com", "password": "...", "totp": "BASE32", "do": "sign in"}
 //
 // "do" may be "cancel", to press the button or link of that name, or "close", to look
-// at the first page and go away.
+// at the first page and go away. Without "totp" the emulator's control call of
+// that name tells the code; "after" is how long the person takes to begin. Each
+// address becomes a line of $HOME/.browser.log.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +23,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: browser URL")
 		os.Exit(2)
 	}
-	p, err := readPerson(filepath.Join(os.Getenv("HOME"), ".browser.json"))
+	home := os.Getenv("HOME")
+	p, err := readPerson(filepath.Join(home, ".browser.json"))
+	if err == nil {
+		err = note(filepath.Join(home, ".browser.log"), os.Args[1])
+	}
 	if err == nil {
 		err = p.visit(os.Args[1], os.Getenv("AZDO_EMULATOR"), time.Now)
 	}
@@ -28,4 +35,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "browser:", err)
 		os.Exit(1)
 	}
+}
+
+// note appends a line, whole, to a file.
+func note(file, line string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
 }

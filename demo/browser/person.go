@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base32"
@@ -25,6 +26,7 @@ type person struct {
 	Password string `json:"password"`
 	TOTP     string `json:"totp"` // the secret of the authenticator app, base32
 	Do       string `json:"do"`
+	After    string `json:"after"` // a duration, such as 3s
 }
 
 func readPerson(file string) (person, error) {
@@ -45,6 +47,13 @@ func (p person) visit(address, emulator string, now func() time.Time) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return err
+	}
+	if p.After != "" {
+		wait, err := time.ParseDuration(p.After)
+		if err != nil {
+			return err
+		}
+		time.Sleep(wait)
 	}
 	client := &http.Client{Jar: jar, Timeout: 20 * time.Second}
 	resp, err := client.Get(address)
@@ -171,6 +180,9 @@ func button(f *html.Node, label string) *html.Node {
 // code is the one-time code of now, by the emulator's clock.
 // See https://www.rfc-editor.org/rfc/rfc6238.
 func (p person) code(emulator string, now func() time.Time) (string, error) {
+	if p.TOTP == "" {
+		return p.askCode(emulator)
+	}
 	at := now()
 	if emulator != "" {
 		resp, err := http.Get(emulator + "/_emulator/clock")
@@ -197,4 +209,23 @@ func (p person) code(emulator string, now func() time.Time) (string, error) {
 	sum := mac.Sum(nil)
 	offset := sum[len(sum)-1] & 0xf
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[offset:])&0x7fffffff%1000000), nil
+}
+
+// askCode has the emulator look at the authenticator app of the person, as it
+// must for one whose secret is not known. Of a code that was used it tells the
+// next.
+func (p person) askCode(emulator string) (string, error) {
+	body, err := json.Marshal(map[string]string{"user": p.User})
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.Post(emulator+"/_emulator/totp", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Code string `json:"code"`
+	}
+	return answer.Code, json.NewDecoder(resp.Body).Decode(&answer)
 }
