@@ -127,7 +127,7 @@ func (p *person) submit(button string, fill ...string) *person {
 			case x.attrs["type"] == "checkbox", x.attrs["type"] == "radio" && !strings.Contains(part, `value="`+x.attrs["value"]+`" checked`):
 			case x.name == "input":
 				values.Set(x.attrs["name"], x.attrs["value"])
-			case x.name == "button" && x.text == button:
+			case x.name == "button" && (x.text == button || x.attrs["aria-label"] == button):
 				pressed = true
 				if x.attrs["name"] != "" {
 					values.Set(x.attrs["name"], x.attrs["value"])

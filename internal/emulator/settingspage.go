@@ -57,8 +57,8 @@ const settingsPage = `{{define "settings"}}{{template "head" .}}
 <thead><tr><th scope="col">Name</th><th scope="col">Scopes</th><th scope="col">Organizations</th><th scope="col">Expires</th><th scope="col">Status</th><th scope="col">Actions</th></tr></thead>
 <tbody>{{range .Rows}}<tr><th scope="row">{{.Name}}</th><td>{{.Scope}}</td><td>{{.Organizations}}</td><td><time datetime="{{.Expires}}">{{.Expires}}</time></td><td>{{.Status}}</td><td>
 {{if .Active}}<form method="post" action="?"><input type="hidden" name="csrf" value="{{$.CSRF}}"><input type="hidden" name="action" value="regenerate"><input type="hidden" name="id" value="{{.ID}}">
-<button>Regenerate {{.Name}}</button></form>
-<form method="get" action="?"><input type="hidden" name="revoke" value="{{.ID}}"><button>Revoke {{.Name}}</button></form>{{end}}</td></tr>
+<button aria-label="Regenerate {{.Name}}">Regenerate</button></form>
+<form method="get" action="?"><input type="hidden" name="revoke" value="{{.ID}}"><button aria-label="Revoke {{.Name}}">Revoke</button></form>{{end}}</td></tr>
 {{end}}</tbody></table>{{else}}<p>There are none.</p>{{end}}
 <h2>New token</h2>
 {{if .Closed}}<p>Your organization does not allow new personal access tokens.</p>{{else}}

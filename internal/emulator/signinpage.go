@@ -27,12 +27,15 @@ func (v *pageView) frame() *pageView { return v }
 // visible focus, nothing loaded from anywhere.
 const pageStyle = `:root{color-scheme:light dark;--line:#767676;--bad:#a80000;--link:#0a4a9a}
 @media (prefers-color-scheme:dark){:root{--bad:#ff9a8a;--link:#9cc8ff}}
-body{font:1rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:40rem;padding:1rem}
+body{font:1rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:40rem;padding:1rem}body:has(nav){max-width:64rem}
 .banner{border:2px solid var(--bad);padding:.5rem;font-weight:bold}
-label{display:block;font-weight:bold;margin-top:1rem}
+label{display:block;font-weight:bold;margin:1rem 0 .25rem}[type=checkbox]+label,[type=radio]+label{display:inline;font-weight:normal}
+fieldset{border:1px solid var(--line);margin:1rem 0}fieldset p{margin:.25rem 0}
+nav a{margin-right:1rem}[aria-current]{color:inherit;font-weight:bold;text-decoration:none}nav,caption{margin:1rem 0;text-align:left}
 input[type=email],input[type=password],input[type=text],input[type=number]{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;border:1px solid var(--line)}
 button{font:inherit;padding:.5rem 1rem;margin:1rem .5rem 0 0;border:1px solid var(--line)}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid var(--line)}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.5rem 1rem .5rem 0;border-bottom:1px solid var(--line)}th[scope=row]{overflow-wrap:anywhere}
+time{white-space:nowrap}td form{display:inline}td button{margin:.25rem .5rem .25rem 0}
 code{overflow-wrap:anywhere}a{color:var(--link)}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 .error{color:var(--bad);font-weight:bold}.list button{display:block;width:100%;text-align:left}`
