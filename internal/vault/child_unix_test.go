@@ -204,7 +204,10 @@ func childLimit(c child) error {
 		return err
 	}
 	signal.Ignore(unix.SIGXFSZ)
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
+	var r unix.Rlimit
+	set(&r.Cur, limit)
+	set(&r.Max, limit)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &r); err != nil {
 		return err
 	}
 	if err := change(c.vault(), c.key(), "b.example", strings.Repeat("x", 5000)); !errors.Is(err, unix.EFBIG) {
@@ -212,6 +215,9 @@ func childLimit(c child) error {
 	}
 	return nil
 }
+
+// set bridges the systems, whose limits are of one type or the other.
+func set[T int64 | uint64](to *T, n uint64) { *to = T(n) }
 
 // childReadOnly makes a vault, takes the right to write its directory away, and
 // tries to write.
