@@ -8,6 +8,8 @@ package cli
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -114,10 +116,16 @@ func (a *app) addJSON(cmd *cobra.Command) *cobra.Command {
 }
 
 func (a *app) getenv(name string) string {
-	for i := len(a.Environ) - 1; i >= 0; i-- {
-		if k, v, _ := cutEnv(a.Environ[i]); k == name {
-			return v
+	v, _ := a.lookup(name)
+	return v
+}
+
+// lookup tells an empty variable from one that is not set.
+func (a *app) lookup(name string) (value string, set bool) {
+	for _, entry := range slices.Backward(a.Environ) {
+		if k, v, _ := strings.Cut(entry, "="); k == name {
+			return v, true
 		}
 	}
-	return ""
+	return "", false
 }

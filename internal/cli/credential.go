@@ -177,5 +177,16 @@ func (a *app) erase(ctx context.Context, req *cred.Request, t helper.Target) err
 		a.code = helper.Failed
 		return nil
 	}
-	return s.update(ctx, func(r *vault.Records) error { return helper.Erase(r, t, req, a.Now()) })
+	var doubt error
+	err = s.update(ctx, func(r *vault.Records) error {
+		err := helper.Erase(r, t, req, a.Now())
+		if err == nil {
+			doubt = helper.Doubt("erase", r, t, a.Now())
+		}
+		return err
+	})
+	if err == nil && doubt != nil {
+		return explainFor(doubt, t)
+	}
+	return err
 }

@@ -26,7 +26,8 @@ type configEdit struct {
 }
 
 // locate finds the file that git config --global or --system would write.
-func (e *configEdit) locate(ctx context.Context, system bool, getenv func(string) string) (string, error) {
+func (e *configEdit) locate(ctx context.Context, system bool, lookup func(string) (string, bool)) (string, error) {
+	getenv := func(name string) string { v, _ := lookup(name); return v }
 	if system {
 		if path := getenv("GIT_CONFIG_SYSTEM"); path != "" {
 			return path, nil
@@ -37,8 +38,10 @@ func (e *configEdit) locate(ctx context.Context, system bool, getenv func(string
 		}
 		return "/etc/gitconfig", nil
 	}
-	if path := getenv("GIT_CONFIG_GLOBAL"); path != "" {
+	if path, set := lookup("GIT_CONFIG_GLOBAL"); path != "" {
 		return path, nil
+	} else if set {
+		return "", failed("unset GIT_CONFIG_GLOBAL", "GIT_CONFIG_GLOBAL is empty, so Git reads no configuration of yours")
 	}
 	home := getenv("HOME")
 	if !filepath.IsAbs(home) {

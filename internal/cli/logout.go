@@ -176,6 +176,6 @@ func (a *app) completeOrg(cmd *cobra.Command, args []string, _ string) ([]string
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	r, _ := s.peek()
+	r, _ := s.peek(cmd.Context())
 	return organisations(r), cobra.ShellCompDirectiveNoFileComp
 }

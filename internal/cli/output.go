@@ -41,11 +41,17 @@ func day(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-func cutEnv(entry string) (name, value string, ok bool) { return strings.Cut(entry, "=") }
-
 func joinOr(words []string, none string) string {
 	if len(words) == 0 {
 		return none
 	}
 	return strings.Join(words, " ")
+}
+
+// count is a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

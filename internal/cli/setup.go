@@ -15,6 +15,7 @@ import (
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -56,7 +57,7 @@ The vault's key is kept, with --key:
 	flags.BoolVar(&f.allHosts, "all-hosts", false, "ask patrol for every other https host too")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be written, and write nothing")
 	flags.BoolVar(&f.remove, "remove", false, "take out what setup put in; the vault stays")
-	flags.StringVar(&f.key, "key", "", "where the vault's key is kept: "+sourceNames())
+	flags.StringVar(&f.key, "key", "", "where the vault's key is kept, the `source`: "+sourceNames())
 	flags.StringVar(&f.only, "only", "", "answer only these organisations (`ORG,...`); empty: all")
 	_ = cmd.RegisterFlagCompletionFunc("key", cobra.FixedCompletions(strings.Split(sourceNames(), ", "), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -178,7 +179,7 @@ func (s *session) setupVault(ctx context.Context, source string, only []string, 
 	if f.Source == "kernel" {
 		s.note("the key is gone after a reboot, and with it every stored password and token")
 	}
-	if keys.KernelShared(s.getenv) {
+	if _, err := keyring.Remaining(f.ID); err == nil && keys.KernelShared(s.getenv) {
 		s.note("this container shares its kernel keyring, where the key is while unlocked, with others of the same user")
 	}
 	return nil
@@ -223,7 +224,7 @@ func (s *session) setupGit(ctx context.Context, f setupFlags) error {
 		return err
 	}
 	edit := &configEdit{git: exe, env: git.Environ(s.Environ), own: helperValue(s.Executable)}
-	path, err := edit.locate(ctx, f.system, s.getenv)
+	path, err := edit.locate(ctx, f.system, s.lookup)
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (a *app) status(ctx context.Context) error {
 		Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, SignIns: []signInRow{},
 		Queue: []token{}, Verdicts: []verdict{}, Git: s.gitStatus(),
 	}
-	r, err := s.peek()
+	r, err := s.peek(ctx)
 	out.Vault = s.vaultStatus(err)
 	if r != nil {
 		out.fill(r, a.Now())
@@ -217,16 +217,21 @@ func (t token) where() string {
 }
 
 // peek opens the vault if that takes no question and changes nothing.
-func (s *session) peek() (*vault.Records, error) {
+func (s *session) peek(ctx context.Context) (*vault.Records, error) {
 	f, err := s.vault.Load()
 	if err != nil {
 		return nil, err
 	}
 	key, err := keyring.Load(f.ID)
-	if err != nil {
+	switch {
+	case err == nil:
+		return f.Open(key)
+	case f.Source == "kernel":
 		return nil, err
+	case s.hasPassphraseSource():
+		return s.unlock(ctx, f)
 	}
-	return f.Open(key)
+	return nil, vault.ErrLocked
 }
 
 func (s *session) vaultStatus(err error) vaultStatus {
@@ -234,7 +239,7 @@ func (s *session) vaultStatus(err error) vaultStatus {
 	switch {
 	case errors.Is(err, vault.ErrNone):
 		v.State = "none"
-	case errors.Is(err, vault.ErrNoKey), errors.Is(err, vault.ErrNoSource):
+	case errors.Is(err, vault.ErrNoKey), errors.Is(err, vault.ErrNoSource), errors.Is(err, vault.ErrLocked):
 		v.State = "locked"
 	case err != nil:
 		v.State = err.Error()
@@ -285,7 +290,7 @@ func (a *app) showStatus(st *status) {
 	case "none":
 		a.print("Vault: none yet (%s)\n", st.Vault.Path)
 	case "open":
-		a.print("Vault: open, %d entries (%s)\n", len(st.Tokens), st.Vault.Path)
+		a.print("Vault: open, %s (%s)\n", count(len(st.Tokens), "entry", "entries"), st.Vault.Path)
 		a.print("Key:   %s; in the kernel keyring for %s\n", st.Vault.KeySource, remainingWords(st.Vault.KeyStays))
 	case "locked":
 		a.print("Vault: locked (%s)\nKey:   %s; to open it: patrol unlock\n", st.Vault.Path, st.Vault.KeySource)

@@ -64,7 +64,7 @@ func (a *app) why(ctx context.Context, url string) error {
 	}
 	out := reasoning{URL: shownURL(&req)}
 	s.whyGit(&out, &req)
-	s.whyVault(&out, &req)
+	s.whyVault(ctx, &out, &req)
 	if a.json {
 		return a.printJSON(out)
 	}
@@ -100,7 +100,7 @@ func (s *session) whyGit(out *reasoning, req *cred.Request) {
 	}
 }
 
-func (s *session) whyVault(out *reasoning, req *cred.Request) {
+func (s *session) whyVault(ctx context.Context, out *reasoning, req *cred.Request) {
 	t, err := helper.Identify(req)
 	switch {
 	case errors.Is(err, helper.ErrNotMine):
@@ -119,7 +119,7 @@ func (s *session) whyVault(out *reasoning, req *cred.Request) {
 	if f, err := s.vault.Load(); err == nil {
 		out.KeySource = f.Source
 	}
-	r, err := s.peek()
+	r, err := s.peek(ctx)
 	if errors.Is(err, vault.ErrNone) && t.Azure {
 		err = helper.ErrNoRecord
 	}

@@ -94,13 +94,14 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 	case errors.Is(why, helper.ErrOrg):
 		return nil, nil, why
 	case errors.Is(why, helper.ErrSuspect):
-		alive, err := k.judge(ctx, r, rec)
+		refused, err := k.judge(ctx, r, rec)
 		if err != nil {
 			return nil, nil, err
 		}
-		if alive {
+		if refused == nil {
 			return k.reread(rec.ID)
 		}
+		why = refused
 	}
 	if policy(r, signedOutPolicy, t.Org, "") != nil {
 		return nil, nil, ErrSignedOut
@@ -233,33 +234,36 @@ func (k *Keeper) lock(ctx context.Context, name string) (unlock func(), err erro
 	return k.Vault.Lock(ctx, name)
 }
 
-// judge asks the server about a record that Git said was refused. A token that
-// it accepts is cleared, unless Git refuses it again so soon: then a new one is
-// made in its place, when it is one of those we can make.
-func (k *Keeper) judge(ctx context.Context, r *vault.Records, rec *vault.Record) (alive bool, err error) {
+// judge asks the server about a record that Git said was refused, and returns
+// why it is of no more use: helper.ErrExpired or helper.ErrSuspect. A token that
+// the server accepts is cleared, unless Git refuses it again so soon: then a new
+// one is made in its place, when it is one of those we can make.
+func (k *Keeper) judge(ctx context.Context, r *vault.Records, rec *vault.Record) (refused, err error) {
 	secrets, err := r.Secrets(rec)
 	if err != nil {
-		return false, nil // damaged: as good as dead
+		return helper.ErrSuspect, nil // damaged: as good as dead
 	}
 	auth := azdo.PAT(secrets.Secret)
 	if rec.Kind == vault.Entra {
 		auth = azdo.Bearer(secrets.Secret)
 	}
 	_, err = k.Server.Connection(ctx, rec.Org, auth)
-	if errors.Is(err, azdo.ErrRefused) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
+	switch {
+	case errors.Is(err, azdo.ErrExpired):
+		return helper.ErrExpired, nil
+	case errors.Is(err, azdo.ErrRefused):
+		return helper.ErrSuspect, nil
+	case err != nil:
+		return nil, err
 	}
 	if rec.Suspect.Sub(rec.Verified) < again {
 		k.Say("%s accepts the token but refused it to Git: it may lack the scope Code (read & write), or %s the right to this repository", rec.Org, rec.Account)
 		if rec.ServerID != "" && rec.Suspect.Sub(rec.Created) > again {
-			return false, nil
+			return helper.ErrSuspect, nil
 		}
 	}
 	now := k.Now()
-	return true, k.update(ctx, func(r *vault.Records) error {
+	return nil, k.update(ctx, func(r *vault.Records) error {
 		if rec := r.Find(rec.ID); rec != nil {
 			rec.Suspect, rec.Verified = time.Time{}, now
 		}
