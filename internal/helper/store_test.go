@@ -383,7 +383,11 @@ func TestStoreReplacesWhole(t *testing.T) {
 	if r := b.records(); len(r.List) != 1 || !r.List[0].Expires.IsZero() || r.List[0].AuthType != "" {
 		t.Errorf("got %+v", r.List)
 	}
-	for _, change := range []string{"password=3\n", "password=2\npassword_expiry_utc=9999999999\n", "password=2\noauth_refresh_token=r2\n", "password=2\nauthtype=Bearer\ncredential=c2\n", "password=2\nauthtype=Basic\ncredential=c2\n"} {
+	expires, refresh, typed := "password_expiry_utc=9999999999\n", "oauth_refresh_token=r2\n", "authtype=Bearer\ncredential=c2\n"
+	for _, change := range []string{ // each differs from the one before in one thing
+		"password=3\n", "password=3\n" + expires, "password=3\n" + expires + refresh, "password=3\n" + expires + refresh + typed,
+		"password=3\n" + expires + refresh + "authtype=Basic\ncredential=c2\n", "password=3\n" + expires + refresh, "password=3\n" + refresh, "password=3\n",
+	} {
 		before := b.records().Generation
 		b.quiet("store", example+"username=u\n"+change)
 		b.quiet("store", example+"username=u\n"+change)
