@@ -386,7 +386,8 @@ func TestStoreReplacesWhole(t *testing.T) {
 	expires, refresh, typed := "password_expiry_utc=9999999999\n", "oauth_refresh_token=r2\n", "authtype=Bearer\ncredential=c2\n"
 	for _, change := range []string{ // each differs from the one before in one thing
 		"password=3\n", "password=3\n" + expires, "password=3\n" + expires + refresh, "password=3\n" + expires + refresh + typed,
-		"password=3\n" + expires + refresh + "authtype=Basic\ncredential=c2\n", "password=3\n" + expires + refresh, "password=3\n" + refresh, "password=3\n",
+		"password=3\n" + expires + refresh + "authtype=Bearer\ncredential=c3\n",
+		"password=3\n" + expires + refresh + "authtype=Basic\ncredential=c3\n", "password=3\n" + expires + refresh, "password=3\n" + refresh, "password=3\n",
 	} {
 		before := b.records().Generation
 		b.quiet("store", example+"username=u\n"+change)
