@@ -291,7 +291,11 @@ func (a *app) showStatus(st *status) {
 		a.print("Vault: none yet (%s)\n", st.Vault.Path)
 	case "open":
 		a.print("Vault: open, %s (%s)\n", count(len(st.Tokens), "entry", "entries"), st.Vault.Path)
-		a.print("Key:   %s; in the kernel keyring for %s\n", st.Vault.KeySource, remainingWords(st.Vault.KeyStays))
+		where := "unlocked for each use, because the kernel keyring does not keep it"
+		if st.Vault.KeyStays != "" {
+			where = "in the kernel keyring for " + remainingWords(st.Vault.KeyStays)
+		}
+		a.print("Key:   %s; %s\n", st.Vault.KeySource, where)
 	case "locked":
 		a.print("Vault: locked (%s)\nKey:   %s; to open it: patrol unlock\n", st.Vault.Path, st.Vault.KeySource)
 	default:
