@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -83,7 +84,7 @@ func (t *tunnels) config(host string) *tls.Config {
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"},
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if hello.ServerName != host {
+			if !strings.EqualFold(hello.ServerName, host) { // older clients send it as the URL has it
 				return nil, net.InvalidAddrError("server name " + hello.ServerName + " in a tunnel to " + host)
 			}
 			return t.ca.leaf(host)
