@@ -85,13 +85,15 @@ const errorPageText = `{{define "error"}}{{template "head" .}}
 <input type="hidden" name="flow" value="{{.Flow}}"><input type="hidden" name="csrf" value="{{.CSRF}}"><input type="hidden" name="step" value="blocked">
 <button name="action" value="cancel" autofocus>Back to {{.App}}</button></form>{{end}}{{template "foot" .}}{{end}}`
 
+// formPostPage sends itself where scripts run, as Entra's does.
 const formPostPage = `{{define "post"}}{{template "head" .}}
-<p>You are signed in.</p><form method="post" action="{{.Action}}">
+<form method="post" action="{{.Action}}">
 {{range .Hidden}}<input type="hidden" name="{{index . 0}}" value="{{index . 1}}">{{end}}
-<button autofocus>Continue to {{.App}}</button></form>{{template "foot" .}}{{end}}`
+<button autofocus>Continue to {{.App}}</button></form>
+<script nonce="{{.Nonce}}">document.forms[0].submit()</script>{{template "foot" .}}{{end}}`
 
-// renderPage writes one of the templates, with headers that let it load and
-// run nothing.
+// renderPage writes one of the templates, with headers that let it load
+// nothing and run nothing but its own.
 func renderPage(w http.ResponseWriter, status int, name, text string, view interface{ frame() *pageView }) {
 	nonce := newSecret("", 12)
 	view.frame().Banner, view.frame().Nonce = banner, nonce
@@ -106,7 +108,7 @@ func renderPage(w http.ResponseWriter, status int, name, text string, view inter
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+"'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
