@@ -78,7 +78,7 @@ func (a *app) logout(ctx context.Context, args []string, all bool) error {
 func logoutTarget(arg string) (func(*vault.Record) bool, error) {
 	if !strings.Contains(arg, "://") || strings.Contains(arg, helper.AzureHost) {
 		t, err := azureTarget(arg)
-		return func(rec *vault.Record) bool { return rec.Host == t.Host && rec.Org == t.Org }, err
+		return targeted(t), err
 	}
 	req, err := cred.FromURL(arg)
 	if err != nil {
@@ -89,10 +89,16 @@ func logoutTarget(arg string) (func(*vault.Record) bool, error) {
 		what, hint := helper.Explain(err, t)
 		return nil, failed(hint, "%s", what)
 	}
+	return targeted(t), nil
+}
+
+// targeted reports whether a record is of the host or organisation, and of the
+// account when one is named: the other accounts' stay.
+func targeted(t helper.Target) func(*vault.Record) bool {
 	return func(rec *vault.Record) bool {
-		return rec.Host == t.Host && rec.Org == t.Org &&
-			(!t.HasPath || rec.Path == t.Path) && (!t.HasAccount || rec.Account == t.Account)
-	}, nil
+		return rec.Host == t.Host && rec.Org == t.Org && (!t.HasPath || rec.Path == t.Path) &&
+			(!t.HasAccount || rec.Account == t.Account || t.Azure && cred.EqualFold(rec.Account, t.Account))
+	}
 }
 
 // onlyOrg means everything, or the one organisation there is.
