@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -74,18 +75,20 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 	return gone, nil
 }
 
-// retireSignIns marks the sign-ins of tenants that no record needs any more:
-// they are used for nothing but revoking what is queued.
+// retireSignIns marks the sign-ins that no record of the same account needs any
+// more: they are used for nothing but revoking what is queued.
 func retireSignIns(r *vault.Records, now time.Time) {
-	needed := map[string]bool{}
+	type signIn struct{ tenant, account string }
+	of := func(rec *vault.Record) signIn { return signIn{rec.Tenant, cred.Lower(rec.Account)} }
+	needed := map[signIn]bool{}
 	for i := range r.List {
 		if rec := &r.List[i]; rec.Ours() && rec.Answers() {
-			needed[rec.Tenant] = true
+			needed[of(rec)] = true
 		}
 	}
 	for i := range r.List {
 		rec := &r.List[i]
-		if rec.Kind == vault.Refresh && !needed[rec.Tenant] && rec.Due.IsZero() {
+		if rec.Kind == vault.Refresh && !needed[of(rec)] && rec.Due.IsZero() {
 			rec.Due = now
 		}
 	}
