@@ -86,7 +86,7 @@ func (r *report) add(t table) {
 func (r *report) markdown() string {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\nWritten by `make bench`: not to be edited.\n\n" +
-		"The commands of a table are run in turn, each round beginning with another one, so that what else the machine does strikes all of them. " +
+		"The commands of a table are run in turn, the first before each of the others, so that what else the machine does strikes all of them and none runs right after itself. " +
 		"Only the ratios carry over to another machine. A millisecond here is from before the process is made until it has been waited for.\n\n" +
 		"## Goals\n\n| goal | | measured | met |\n|---|---|---:|---|\n")
 	for _, g := range r.goals {
