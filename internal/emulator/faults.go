@@ -13,7 +13,7 @@ import (
 // FaultKind is what goes wrong.
 type FaultKind string
 
-// The kinds of fault. All but slow, endless and dropAfter answer at once and
+// The kinds of fault. All but slow, slowDown, endless and dropAfter answer at once and
 // never reach the service.
 const (
 	FaultThrottled    FaultKind = "429"          // TF400733 with Retry-After
@@ -24,6 +24,7 @@ const (
 	FaultGarbage      FaultKind = "garbage"      // 200 and bytes of no format
 	FaultWrongContent FaultKind = "wrongContent" // 200 and well-formed JSON of another call
 	FaultSlow         FaultKind = "slow"         // the right answer after Delay
+	FaultSlowDown     FaultKind = "slowDown"     // the right answer with Retry-After and the rate-limit headers
 	FaultEndless      FaultKind = "endless"      // 200 and a body that never ends, a piece each Delay
 	FaultDropBefore   FaultKind = "dropBefore"   // the connection is cut, nothing was done
 	FaultDropAfter    FaultKind = "dropAfter"    // everything was done, then the connection is cut
@@ -33,7 +34,7 @@ const (
 func FaultKinds() []FaultKind {
 	return []FaultKind{
 		FaultThrottled, FaultUnavailable, FaultUnauthorized, FaultSignInPage, FaultRedirect, FaultGarbage,
-		FaultWrongContent, FaultSlow, FaultEndless, FaultDropBefore, FaultDropAfter,
+		FaultWrongContent, FaultSlow, FaultSlowDown, FaultEndless, FaultDropBefore, FaultDropAfter,
 	}
 }
 

@@ -27,6 +27,10 @@ func (e *Emulator) serveFault(rec *recorder, r *http.Request, f Fault) {
 		}
 		e.serveService(rec, r)
 		return
+	case FaultSlowDown:
+		setRateLimit(rec.Header(), max(f.RetryAfter, 1))
+		e.serveService(rec, r)
+		return
 	}
 	e.setCommonHeaders(rec, r)
 	if f.RetryAfter > 0 {
@@ -59,13 +63,20 @@ func (e *Emulator) serveFault(rec *recorder, r *http.Request, f Fault) {
 // https://learn.microsoft.com/en-us/azure/devops/integrate/concepts/rate-limits#api-client-experience
 func writeThrottled(w http.ResponseWriter, f Fault) {
 	text := "TF400733: The request has been canceled: Request was blocked due to exceeding usage of resource 'Concurrency' in namespace 'User'."
-	h := w.Header()
+	setRateLimit(w.Header(), f.RetryAfter)
+	w.Header().Set("X-TFS-ServiceError", url.PathEscape(text))
+	writeException(w, http.StatusTooManyRequests, exceptionIn("Microsoft.TeamFoundation.Framework.Server", "RequestBlockedException"), text)
+}
+
+// setRateLimit tells a client to wait, also together with a good answer.
+func setRateLimit(h http.Header, seconds int) {
 	h.Set("X-RateLimit-Resource", "Concurrency")
 	h.Set("X-RateLimit-Limit", "200")
 	h.Set("X-RateLimit-Remaining", "0")
-	h.Set("X-RateLimit-Delay", strconv.Itoa(f.RetryAfter))
-	h.Set("X-TFS-ServiceError", url.PathEscape(text))
-	writeException(w, http.StatusTooManyRequests, exceptionIn("Microsoft.TeamFoundation.Framework.Server", "RequestBlockedException"), text)
+	h.Set("X-RateLimit-Delay", strconv.Itoa(seconds))
+	if seconds > 0 {
+		h.Set("Retry-After", strconv.Itoa(seconds))
+	}
 }
 
 // endless sends a JSON text that goes on until the client has enough.

@@ -39,6 +39,7 @@ func (s *entra) renew(app *application, rlm realm, form url.Values) (tokenReply,
 	if rlm.single() {
 		if !g.account.in(rlm.tenant) {
 			_, problem := s.admit(&authRequest{realm: rlm, app: app}, g.account)
+			problem.kind = errInvalidGrant
 			return tokenReply{}, problem
 		}
 		g.tenant = rlm.tenant

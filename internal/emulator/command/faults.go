@@ -30,6 +30,7 @@ KIND is one of
   garbage       200 and bytes of no format
   wrongContent  200 and JSON of another call
   slow          the right answer after --delay
+  slowDown      the right answer with Retry-After
   endless       200 and a body that never ends, a piece each --delay
   dropBefore    connection cut, nothing was done
   dropAfter     everything was done, then the connection is cut
@@ -38,7 +39,7 @@ KIND is one of
   --method M        GET, POST, ...; default all
   --count N         how many requests are hit; default 1, -1 all
   --skip N          let N matching requests through first
-  --retry-after S   seconds, for 429 and 503
+  --retry-after S   seconds, for 429, 503 and slowDown
   --delay TIME      such as 500ms; default 1s
 
   azdo-emulator fault add 429 --path '*/_apis/connectionData' --retry-after 2 --count 3
