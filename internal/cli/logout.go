@@ -20,10 +20,11 @@ func logoutCommand(a *app) *cobra.Command {
 		Use:   "logout [ORG|URL]",
 		Short: "forget the tokens of an organisation",
 		Long: `Forget every token and password kept for an organisation, or for the host of a
-URL. Tokens that patrol made are revoked on the server; one that cannot be
-reached now is revoked by a later run. A token that was pasted goes on working
-until it is revoked in the portal; the page is printed. Without a name, the only
-organisation there is a token for is meant.`,
+URL; where the URL has a user name, those of that account alone. Tokens that
+patrol made are revoked on the server; one that cannot be reached now is revoked
+by a later run. A token that was pasted goes on working until it is revoked in
+the portal; the page is printed. Without a name, the only organisation there is
+a token for is meant.`,
 		Example: `  patrol logout contoso
   patrol logout https://git.example.com
   patrol logout --all`,

@@ -103,7 +103,7 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 		}
 		why = refused
 	}
-	if policy(r, signedOutPolicy, t.Org, "") != nil {
+	if signedOut(r, t.Org, t.Account) {
 		return nil, nil, ErrSignedOut
 	}
 	id, err := k.renew(ctx, t)

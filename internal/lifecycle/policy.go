@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"time"
 
+	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -45,14 +46,29 @@ func pinned(r *vault.Records, org string) string {
 	return ""
 }
 
-// SignedOut notes that a person has logged out of an organisation. Git alone
-// does not sign in to it again.
-func SignedOut(r *vault.Records, org string) {
-	setPolicy(r, vault.Record{Name: signedOutPolicy, Org: org})
+// markSignedOut notes that a person has logged out of an organisation, all of it or
+// as one account. Git alone does not sign in to it again.
+func markSignedOut(r *vault.Records, org, account string) {
+	if account == "" {
+		SignedIn(r, org)
+	}
+	r.Add(vault.Record{Kind: vault.Policy, Name: signedOutPolicy, Org: org, Account: account, HasAccount: account != ""})
 }
 
 // SignedIn takes that back.
 func SignedIn(r *vault.Records, org string) { dropPolicy(r, signedOutPolicy, org, "") }
+
+// signedOut reports whether a person has logged out of an organisation, or as
+// the account that is meant.
+func signedOut(r *vault.Records, org, account string) bool {
+	for i := range r.List {
+		rec := &r.List[i]
+		if rec.Kind == vault.Policy && rec.Name == signedOutPolicy && rec.Org == org && (rec.Account == "" || cred.EqualFold(rec.Account, account)) {
+			return true
+		}
+	}
+	return false
+}
 
 // Verdict says why an organisation gives out no personal access tokens, and how
 // long that is remembered; "" when it does, or nothing is known.

@@ -27,14 +27,17 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 	var due []string
 	err := k.update(ctx, func(r *vault.Records) error {
 		gone, due = Forgotten{}, nil
-		orgs := map[string]bool{}
+		left := map[[2]string]bool{} // organisation and account
 		now := k.Now()
 		r.Delete(func(rec *vault.Record) bool {
-			if !rec.Answers() || !doomed(rec) {
+			if !rec.Answers() && rec.Kind != vault.Intent || !doomed(rec) {
 				return false
 			}
 			if rec.Org != "" && rec.Ours() {
-				orgs[rec.Org] = true
+				left[[2]string{rec.Org, rec.Account}] = true
+			}
+			if rec.Kind == vault.Intent {
+				return false // whoever makes that token finds itself logged out
 			}
 			switch {
 			case retire(rec, now):
@@ -47,8 +50,8 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 			}
 			return true
 		})
-		for org := range orgs {
-			SignedOut(r, org)
+		for who := range left {
+			signOut(r, who[0], who[1])
 		}
 		retireSignIns(r, now)
 		return nil
@@ -73,6 +76,18 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 		}
 	}
 	return gone, nil
+}
+
+// signOut notes a logout as one account, which is one of the whole organisation
+// when no other account has anything there.
+func signOut(r *vault.Records, org, account string) {
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Ours() && rec.Answers() && rec.Org == org {
+			markSignedOut(r, org, account)
+			return
+		}
+	}
+	markSignedOut(r, org, "")
 }
 
 // retireSignIns marks the sign-ins that no record of the same account needs any
