@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -74,7 +75,7 @@ func (k *Keeper) refresh(ctx context.Context, client *oauth.Client, tenant strin
 	if err != nil {
 		return signedIn{}, err
 	}
-	rec := k.findSignIn(r, tenant, t.Account)
+	rec := k.findSignIn(r, tenant, cmp.Or(t.Account, k.prefer))
 	if rec == nil {
 		return signedIn{}, errNoSignIn
 	}
@@ -147,7 +148,7 @@ func (k *Keeper) ask(ctx context.Context, client *oauth.Client, tenant string, t
 		return signedIn{}, ErrCooling
 	}
 	tokens, err := client.SignIn(ctx, oauth.SignIn{
-		Account: t.Account, Prompt: "select_account", Claims: claims, Browser: k.Browser, Show: k.Show,
+		Account: t.Account, LoginHint: cmp.Or(t.Account, k.prefer), Prompt: "select_account", Claims: claims, Browser: k.Browser, Show: k.Show,
 	})
 	if err != nil {
 		if errors.Is(err, oauth.ErrTimeout) || errors.Is(err, oauth.ErrDenied) {

@@ -42,7 +42,8 @@ type Keeper struct {
 	Now     func() time.Time
 	Say     func(format string, args ...any) // a line for the person
 
-	revoking bool // sign-ins that are kept only to revoke may be used
+	revoking bool   // sign-ins that are kept only to revoke may be used
+	prefer   string // the account whose token is to be renewed, where the URL names none
 }
 
 var (
@@ -106,7 +107,7 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 	if signedOut(r, t.Org, t.Account) {
 		return nil, nil, ErrSignedOut
 	}
-	id, err := k.renew(ctx, t)
+	id, err := k.instead(rec).renew(ctx, t)
 	if errors.Is(err, ErrNobody) {
 		err = why // says more to the person
 	}
@@ -114,6 +115,17 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 		return nil, nil, err
 	}
 	return k.reread(id)
+}
+
+// instead returns a Keeper that renews rec: as its account, not as whoever
+// signed in to the tenant last.
+func (k *Keeper) instead(rec *vault.Record) *Keeper {
+	if rec == nil || rec.Tenant == "" {
+		return k
+	}
+	renewing := *k
+	renewing.prefer = rec.Account
+	return &renewing
 }
 
 // hopeless says at once, without a lock or a request, why there is no answer
