@@ -142,6 +142,9 @@ func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret,
 	err = k.update(ctx, func(r *vault.Records) error {
 		now := k.Now()
 		r.Delete(func(old *vault.Record) bool { return intent != "" && old.Kind == vault.Intent && old.Name == intent })
+		if rec.Kind == vault.PAT {
+			dropPolicy(r, patPolicy, rec.Org, "") // it does give them out
+		}
 		Replace(r, &rec, now)
 		r.Remember(secret, rec.Expires, now)
 		r.Add(rec)
