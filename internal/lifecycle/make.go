@@ -26,17 +26,11 @@ func (k *Keeper) issue(ctx context.Context, org string, s signedIn) (string, err
 	if reason, _ := Verdict(r, org, k.Now()); k.Choice == OnlyEntra || k.Choice == Auto && reason != "" && !k.Insist {
 		return k.keepEntra(ctx, org, s)
 	}
-	if err := k.sweep(ctx, r, org, s); err != nil {
-		return "", err
-	}
-	id, err := k.mint(ctx, org, s)
+	id, err := k.sweepAndMint(ctx, r, org, s)
 	if errors.Is(err, azdo.ErrUnknownOutcome) || errors.Is(err, azdo.ErrOrphan) {
 		// What was made without our learning of it goes, and one more try is due.
 		if r, err = k.read(); err == nil {
-			err = k.sweep(ctx, r, org, s)
-		}
-		if err == nil {
-			id, err = k.mint(ctx, org, s)
+			id, err = k.sweepAndMint(ctx, r, org, s)
 		}
 	}
 	if err == nil || k.Choice == OnlyPAT {
@@ -59,6 +53,14 @@ func (k *Keeper) issue(ctx context.Context, org string, s signedIn) (string, err
 	return k.keepEntra(ctx, org, s)
 }
 
+// sweepAndMint makes a PAT once nothing of earlier runs is left on the server.
+func (k *Keeper) sweepAndMint(ctx context.Context, r *vault.Records, org string, s signedIn) (string, error) {
+	if err := k.sweep(ctx, r, org, s); err != nil {
+		return "", err
+	}
+	return k.mint(ctx, org, s)
+}
+
 // whyNoPAT says why a token could not be made, if that is the server's last
 // word or a fault of its PAT service alone; "" where the request is at fault.
 func whyNoPAT(err error) (reason string, lasting bool) {
@@ -78,10 +80,11 @@ func whyNoPAT(err error) (reason string, lasting bool) {
 		}
 		return who + ": " + cred.Escape(declined.Value), true
 	}
-	switch {
-	case errors.Is(err, azdo.ErrForbidden), errors.Is(err, azdo.ErrRefused):
+	if errors.Is(err, azdo.ErrForbidden) || errors.Is(err, azdo.ErrRefused) {
 		return "the application may not make one for this account", true
-	case errors.Is(err, azdo.ErrThrottled), errors.Is(err, azdo.ErrNetwork), errors.Is(err, azdo.ErrReply), errors.Is(err, azdo.ErrUnknownOutcome):
+	}
+	var failed *azdo.Error
+	if errors.As(err, &failed) { // the organisation itself has just answered, from another host
 		return "its token service does not answer now", false
 	}
 	return "", false
