@@ -22,7 +22,7 @@ import (
 type token struct {
 	ID        string    `json:"id"`
 	Kind      string    `json:"kind"`
-	State     string    `json:"state"` // valid, expired, suspect, to be revoked
+	State     string    `json:"state"` // valid, expired, suspect, to be revoked, to be looked for
 	Host      string    `json:"host"`
 	Org       string    `json:"organization,omitempty"`
 	Path      string    `json:"path,omitempty"`
@@ -52,6 +52,8 @@ func tokenJSON(r *vault.Record, now time.Time) token {
 
 func state(r *vault.Record, now time.Time) string {
 	switch {
+	case r.Kind == vault.Intent:
+		return "to be looked for" // it may have been made, by a run that did not end
 	case !r.Due.IsZero():
 		return "to be revoked"
 	case r.Dead(now):
@@ -314,6 +316,10 @@ func (a *app) showStatus(st *status) {
 		a.print("No PAT:  %s: %s; tried again %s\n", v.Org, cred.Escape(v.Reason), day(v.Until))
 	}
 	for _, t := range st.Queue {
+		if t.ServerID == "" {
+			a.print("Queue:   a token %q may have been made for %s; the next run looks for it\n", t.Name, t.Org)
+			continue
+		}
 		a.print("Queue:   %s of %s for %s is to be revoked; tried %d times, last: %s\n", t.ServerID, cred.Escape(t.Account), t.Org, t.Tries, cred.Escape(t.Reason))
 	}
 	if len(st.Tokens) == 0 {

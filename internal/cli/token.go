@@ -43,7 +43,7 @@ func (a *app) tokenList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if lifecycle.Waiting(r, a.Now()) {
+	if lifecycle.Waiting(r, a.Now()) || lifecycle.Unsettled(r, a.Now()) {
 		if r, err = s.flush(ctx); err != nil {
 			return err
 		}
@@ -90,5 +90,8 @@ func (s *session) flush(ctx context.Context) (*vault.Records, error) {
 	return s.open(ctx)
 }
 
-// queued reports whether a record is a token that is to be revoked.
-func queued(rec *vault.Record) bool { return rec.Kind == vault.PAT && !rec.Due.IsZero() }
+// queued reports whether a record is a token that is to be revoked, or one that
+// may have been made and is to be looked for.
+func queued(rec *vault.Record) bool {
+	return rec.Kind == vault.PAT && !rec.Due.IsZero() || rec.Kind == vault.Intent
+}

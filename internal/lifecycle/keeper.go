@@ -79,7 +79,7 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 	if err := k.hopeless(t); err != nil {
 		return nil, nil, err
 	}
-	unlock, err := k.lock(ctx, "org-"+t.Org+".lock")
+	unlock, err := k.lock(ctx, orgLock(t.Org))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +147,7 @@ func (k *Keeper) hopeless(t helper.Target) error {
 
 // SignIn makes a new token for t at a person's wish, whatever there is.
 func (k *Keeper) SignIn(ctx context.Context, t helper.Target) (*vault.Record, error) {
-	unlock, err := k.lock(ctx, "org-"+t.Org+".lock")
+	unlock, err := k.lock(ctx, orgLock(t.Org))
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +235,9 @@ func (k *Keeper) update(ctx context.Context, change func(*vault.Records) error) 
 	defer cancel()
 	return k.Vault.Update(ctx, k.Key, change)
 }
+
+// orgLock is held by whoever makes the token of an organisation.
+func orgLock(org string) string { return "org-" + org + ".lock" }
 
 func (k *Keeper) lock(ctx context.Context, name string) (unlock func(), err error) {
 	wait := quietWait

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,8 +145,54 @@ func (k *Keeper) Flush(ctx context.Context) error {
 			last = err
 		}
 	}
+	last = cmp.Or(k.sweepAll(ctx), last)
 	return errors.Join(last, k.dropSignIns(ctx))
 }
+
+// sweepAll looks for the tokens that earlier runs may have made, in every
+// organisation where none is being made now.
+func (k *Keeper) sweepAll(ctx context.Context) error {
+	r, err := k.read()
+	if err != nil {
+		return err
+	}
+	var last error
+	swept := map[[2]string]bool{}
+	for i := range r.List {
+		rec := r.List[i]
+		who := [2]string{rec.Org, rec.Account}
+		if rec.Kind != vault.Intent || swept[who] {
+			continue
+		}
+		swept[who] = true
+		if err := k.sweepOne(ctx, rec); err != nil {
+			last = err
+		}
+	}
+	return last
+}
+
+func (k *Keeper) sweepOne(ctx context.Context, intent vault.Record) error {
+	soon, cancel := context.WithTimeout(ctx, idleTime)
+	defer cancel()
+	unlock, err := k.Vault.Lock(soon, orgLock(intent.Org))
+	if err != nil {
+		return nil // whoever holds it sweeps, or made this intent
+	}
+	defer unlock()
+	s, err := k.silently(ctx, intent)
+	if err != nil {
+		return err
+	}
+	r, err := k.read()
+	if err != nil {
+		return err
+	}
+	return k.sweep(ctx, r, intent.Org, s)
+}
+
+// idleTime is how long a lock may take to get that nobody holds.
+const idleTime = 100 * time.Millisecond
 
 // silently signs in as the owner of a record, without a person.
 func (k *Keeper) silently(ctx context.Context, rec vault.Record) (signedIn, error) {
@@ -206,6 +253,17 @@ func (k *Keeper) dropSignIns(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// Unsettled reports whether a token may have been made that nobody has: its
+// making began a while ago and did not end.
+func Unsettled(r *vault.Records, now time.Time) bool {
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Kind == vault.Intent && now.Sub(rec.Created) > time.Minute {
+			return true
+		}
+	}
+	return false
 }
 
 // Waiting reports whether anything is due to be revoked now.
