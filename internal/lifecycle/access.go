@@ -151,7 +151,9 @@ func (k *Keeper) ask(ctx context.Context, client *oauth.Client, tenant string, t
 		Account: t.Account, LoginHint: cmp.Or(t.Account, k.prefer), Prompt: "select_account", Claims: claims, Browser: k.Browser, Show: k.Show,
 	})
 	if err != nil {
-		if errors.Is(err, oauth.ErrTimeout) || errors.Is(err, oauth.ErrDenied) {
+		var failed *oauth.Error
+		if errors.As(err, &failed) && failed.Kind != oauth.ErrListen && failed.Kind != oauth.ErrProvider {
+			// Whoever waits for the lock would open the next window.
 			err = errors.Join(err, k.coolDown(ctx, tenant))
 		}
 		return signedIn{}, err
@@ -179,7 +181,7 @@ func (k *Keeper) ask(ctx context.Context, client *oauth.Client, tenant string, t
 
 func (k *Keeper) coolDown(ctx context.Context, tenant string) error {
 	return k.update(ctx, func(r *vault.Records) error {
-		setPolicy(r, vault.Record{Name: signInPolicy, Tenant: tenant, Until: k.Now().Add(coolDown), Reason: "a sign-in was cancelled or timed out"})
+		setPolicy(r, vault.Record{Name: signInPolicy, Tenant: tenant, Until: k.Now().Add(coolDown), Reason: "a sign-in came to nothing"})
 		return nil
 	})
 }
