@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -236,7 +237,7 @@ func number(ts *testscript.TestScript, s string) int {
 
 // cmdRequests asserts on the emulator's request log.
 func cmdRequests(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "[!] requests [-count=N] PATTERN, or requests -clear"
+	const usage = "[!] requests [-count=N] PATTERN, or requests -await PATTERN, or requests -clear"
 	e := of(ts).emulator
 	need(ts, e != nil, "emulator, and then requests")
 	if len(args) == 1 && args[0] == "-clear" {
@@ -247,9 +248,18 @@ func cmdRequests(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 0 && strings.HasPrefix(args[0], "-count=") {
 		want, args = number(ts, strings.TrimPrefix(args[0], "-count=")), args[1:]
 	}
+	await := len(args) == 2 && args[0] == "-await"
+	if await {
+		args = args[1:]
+	}
 	need(ts, len(args) == 1 && (!neg || want < 0), usage)
 	re, err := regexp.Compile(args[0])
 	ts.Check(err)
+	for end := time.Now().Add(patience / 3); await && !slices.ContainsFunc(e.Requests(), func(r emulator.Request) bool {
+		return re.MatchString(strings.Join(strings.Fields(r.String()), " "))
+	}) && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	got := 0
 	var log strings.Builder
 	for _, r := range e.Requests() {

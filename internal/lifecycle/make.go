@@ -142,9 +142,16 @@ func (k *Keeper) dropIntent(ctx context.Context, name string) error {
 // keep stores a new credential in place of the account's older ones, which are
 // to be revoked, and its intent.
 func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret, intent string) (id string, err error) {
+	late := false
 	err = k.update(ctx, func(r *vault.Records) error {
 		now := k.Now()
 		r.Delete(func(old *vault.Record) bool { return intent != "" && old.Kind == vault.Intent && old.Name == intent })
+		if late = signedOut(r, rec.Org, rec.Account); late { // while it was being made
+			if retire(&rec, now) {
+				r.Add(rec)
+			}
+			return nil
+		}
 		if rec.Kind == vault.PAT {
 			dropPolicy(r, patPolicy, rec.Org, "") // it does give them out
 		}
@@ -154,6 +161,9 @@ func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret,
 		id = r.List[0].ID
 		return nil
 	})
+	if err == nil && late {
+		err = errors.Join(ErrSignedOut, k.Flush(ctx))
+	}
 	return id, err
 }
 
