@@ -78,6 +78,7 @@ func (e *Emulator) serveInner(w http.ResponseWriter, r *http.Request) {
 	host, _ := r.Context().Value(hostKey{}).(string)
 	rec := &recorder{ResponseWriter: w, entry: Request{Time: e.Now(), Method: r.Method, Host: host, Path: loggedPath(r), Credential: CredentialNone}}
 	defer e.log.add(rec)
+	rec.Header().Set("Date", e.Now().UTC().Format(http.TimeFormat)) // clients learn from it how wrong theirs is
 	if name, _, _ := strings.Cut(r.Host, ":"); !strings.EqualFold(name, host) {
 		http.Error(rec, "azdo-emulator: host "+r.Host+" in a tunnel to "+host, http.StatusMisdirectedRequest)
 		return
