@@ -21,6 +21,7 @@ type signedIn struct {
 	expires time.Time
 	account string
 	tenant  string
+	skew    time.Duration // how far the servers' clock is ahead of ours
 }
 
 // access returns an access token for the tenant of an organisation: from the
@@ -91,7 +92,7 @@ func (k *Keeper) refresh(ctx context.Context, client *oauth.Client, tenant strin
 	if err != nil {
 		return signedIn{}, err
 	}
-	s := signedIn{tokens.Access, tokens.Expires, rec.Account, tenant}
+	s := signedIn{tokens.Access, tokens.Expires, rec.Account, tenant, tokens.Skew}
 	if !tokens.Rotated {
 		return s, nil
 	}
@@ -158,7 +159,7 @@ func (k *Keeper) ask(ctx context.Context, client *oauth.Client, tenant string, t
 		}
 		return signedIn{}, err
 	}
-	s := signedIn{tokens.Access, tokens.Expires, tokens.Identity.Account, tenant}
+	s := signedIn{tokens.Access, tokens.Expires, tokens.Identity.Account, tenant, tokens.Skew}
 	return s, k.update(ctx, func(r *vault.Records) error {
 		dropPolicy(r, signedOutPolicy, t.Org, "")
 		setPolicy(r, vault.Record{Name: tenantPolicy, Org: t.Org, Tenant: tenant})

@@ -97,7 +97,7 @@ func (k *Keeper) mint(ctx context.Context, org string, s signedIn) (string, erro
 		return "", err
 	}
 	issued, err := k.Server.CreatePAT(ctx, org, azdo.Bearer(s.token), azdo.PATRequest{
-		DisplayName: name, Scopes: []string{patScope}, Expires: k.Now().Add(patLife),
+		DisplayName: name, Scopes: []string{patScope}, Expires: k.Now().Add(s.skew + patLife),
 	})
 	if err != nil {
 		if errors.Is(err, azdo.ErrUnknownOutcome) || errors.Is(err, azdo.ErrOrphan) {
