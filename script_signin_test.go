@@ -151,7 +151,7 @@ func strays(ts *testscript.TestScript, back *url.URL) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, stray := range []struct{ method, path, host string }{
-		{"GET", "/favicon.ico", ""}, {"HEAD", back.Path, ""}, {"POST", back.Path, ""}, {"GET", back.Path, "evil.example"},
+		{"GET", "/elsewhere", ""}, {"HEAD", back.Path, ""}, {"POST", back.Path, ""}, {"GET", back.Path, "evil.example"},
 		{"GET", back.Path + "?code=guess&state=guess", ""}, {"GET", back.Path + "?error=access_denied", ""},
 	} {
 		at, err := back.Parse(stray.path)
@@ -163,7 +163,7 @@ func strays(ts *testscript.TestScript, back *url.URL) {
 		ts.Check(err)
 		body, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		fmt.Fprintf(ts.Stdout(), "%d %s %s\n", resp.StatusCode, stray.method, strings.TrimPrefix(at.RequestURI(), back.Path))
+		fmt.Fprintf(ts.Stdout(), "%d %s %s\n", resp.StatusCode, stray.method, at.RequestURI())
 		if bytes.Contains(body, []byte("guess")) {
 			ts.Fatalf("the page repeats what it was sent")
 		}
@@ -280,19 +280,28 @@ func (s *script) learn(name, text string) error {
 // cmdAnswered asks git-credential-patrol for a URL, as Git does, and prints the
 // answer with [NAME] in the place of a secret that was not known before.
 func cmdAnswered(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, len(args) == 2, "[!] answered NAME URL")
+	most := patience
+	if len(args) > 0 && strings.HasPrefix(args[0], "-within=") {
+		most, args = time.Duration(duration(ts, strings.TrimPrefix(args[0], "-within="))), args[1:]
+	}
+	need(ts, len(args) == 2, "[!] answered [-within=10s] NAME URL")
 	s := of(ts)
+	begin := time.Now()
 	cmd := exec.Command(find(ts, "git-credential-patrol"), "get")
 	cmd.Dir, cmd.Env, cmd.WaitDelay = ts.MkAbs("."), environ(ts), time.Second
 	cmd.Stdin = strings.NewReader(requestFor(ts, args[1]))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	took := time.Since(begin)
 	ts.Check(s.learn(args[0], stdout.String()))
 	_, _ = io.WriteString(ts.Stdout(), s.canaries.redact(stdout.String()))
 	_, _ = io.WriteString(ts.Stderr(), stderr.String())
-	if (err != nil) != neg {
+	switch {
+	case (err != nil) != neg:
 		ts.Fatalf("it ended with %v", err)
+	case took > most:
+		ts.Fatalf("it took %v, longer than %v", took.Round(time.Millisecond), most)
 	}
 }
 
