@@ -78,9 +78,9 @@ func (p Program) firstLine() (string, error) {
 	if p.Stdin == nil {
 		return "", errors.New("no standard input")
 	}
-	line, err := bufio.NewReader(io.LimitReader(p.Stdin, 4096)).ReadString('\n')
+	line, _ := bufio.NewReader(io.LimitReader(p.Stdin, 4096)).ReadString('\n')
 	if line = strings.TrimRight(line, "\r\n"); line == "" {
-		return "", hinted("echo another-password | azdo-emulator user password ada@contoso.com", "no password on standard input: %w", err)
+		return "", hinted("echo another-password | azdo-emulator user password ada@contoso.com", "no password on standard input")
 	}
 	return line, nil
 }
