@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/.." && pwd)
 . "$here/lib.sh"
 cache=${CACHE:-$root/.cache}
-scripts='gits-story clone setup why generic suspect accounts interactive bad-locked many-gets'
+scripts='gits-story gits-user clone setup why generic suspect accounts interactive bad-locked many-gets'
 [ $# -gt 0 ] || set -- bullseye trixie sid # 2.30, 2.47, the newest
 
 w=$(mktemp -d)
