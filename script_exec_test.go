@@ -29,6 +29,7 @@ func (w *watcher) hear(stop <-chan struct{}) {
 		return
 	}
 	defer unix.Close(fd)
+	w.hears.Store(true)
 	buf := make([]byte, 4096)
 	for {
 		select {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,10 +29,18 @@ type watcher struct {
 	seen    map[uint64]bool // arguments and environments that were searched
 	seed    maphash.Seed
 	leaks   []string // not yet told
+	hears   atomic.Bool
 }
 
-// watchEvery is how often: a process of ours lives for longer, mostly.
-const watchEvery = 4 * time.Millisecond
+// pause is how long it waits between two looks: a process of ours lives for
+// longer, mostly, and where programs are looked at when they start, the looks
+// are for the rest alone.
+func (w *watcher) pause() time.Duration {
+	if w.hears.Load() {
+		return 25 * time.Millisecond
+	}
+	return 4 * time.Millisecond
+}
 
 // watch begins to look, until the test ends. Orphans become our children, so
 // that none can hide.
@@ -49,7 +58,7 @@ func watch(t *testing.T) *watcher {
 			select {
 			case <-stop:
 				return
-			case <-time.After(watchEvery):
+			case <-time.After(w.pause()):
 			}
 		}
 	})
