@@ -127,6 +127,19 @@ func TestErrorsThatGoToTheRedirect(t *testing.T) {
 	}
 }
 
+// signInAsFar fills in pages until there is nothing to fill in.
+func signInAsFar(t *testing.T, e *Emulator, a app, user, password string) *person {
+	t.Helper()
+	p := newPerson(t, e).visit(a.url()).submit("Next", "loginfmt", user)
+	if strings.Contains(p.page, `name="passwd"`) {
+		p.submit("Sign in", "passwd", password)
+	}
+	if strings.Contains(p.page, `name="otc"`) {
+		p.submit("Verify", "otc", p.code(user))
+	}
+	return p
+}
+
 // What people meet on the pages.
 func TestErrorsOnThePages(t *testing.T) {
 	t.Parallel()
@@ -163,13 +176,7 @@ func TestErrorsOnThePages(t *testing.T) {
 			}
 			a := newApp()
 			a.tenant, a.client = cmpOr(tt.realm, a.tenant), cmpOr(tt.client, a.client)
-			p := newPerson(t, e).visit(a.url()).submit("Next", "loginfmt", tt.user)
-			if strings.Contains(p.page, `name="passwd"`) {
-				p.submit("Sign in", "passwd", cmpOr(tt.password, DefaultPassword))
-			}
-			if strings.Contains(p.page, `name="otc"`) {
-				p.submit("Verify", "otc", p.code(tt.user))
-			}
+			p := signInAsFar(t, e, a, tt.user, cmpOr(tt.password, DefaultPassword))
 			if tt.code == 0 {
 				if p.submit("No"); p.landed == nil || p.landed.Query().Get("code") == "" {
 					t.Fatalf("not signed in: %s", p.page)

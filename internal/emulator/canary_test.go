@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,17 +54,7 @@ func TestNothingSecretIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	places := map[string]string{"state": string(state), "log": echo.String()}
-	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(name)
-		places[name] = string(data)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	maps.Copy(places, filesOf(t, dir))
 	if len(places) < 10 || !strings.Contains(places["log"], "/oauth2/v2.0/token") {
 		t.Fatalf("%d places", len(places))
 	}
@@ -81,4 +72,22 @@ func TestNothingSecretIsKept(t *testing.T) {
 			}
 		}
 	}
+}
+
+// filesOf reads all files below a directory.
+func filesOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		files[name] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }

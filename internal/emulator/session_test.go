@@ -198,6 +198,39 @@ func TestConsent(t *testing.T) {
 	checkRefusal(t, "consent withdrawn", a.renew(t, e, first.RefreshToken), 400, 65001, "invalid_grant")
 }
 
+// checkPage looks for what TestPagesAreAccessible promises.
+func checkPage(t *testing.T, p *person, name string) {
+	t.Helper()
+	if !strings.Contains(p.page, "<p class=\"banner\" role=\"note\">"+banner) || !strings.Contains(p.page, `<html lang="en">`) || strings.Contains(p.page, "<script") {
+		t.Errorf("%s: banner, lang or script", name)
+	}
+	if strings.Count(p.page, "<h1>") != 1 || !strings.Contains(p.page, "<main>") || !strings.Contains(p.page, "prefers-color-scheme") {
+		t.Errorf("%s: heading, main or colours", name)
+	}
+	policy := p.header.Get("Content-Security-Policy")
+	if !strings.HasPrefix(policy, "default-src 'none'") || p.header.Get("Cache-Control") != "no-store" || p.header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("%s: headers %v", name, p.header)
+	}
+	focus := 0
+	for _, x := range tags(p.page) {
+		if _, ok := x.attrs["autofocus"]; ok {
+			focus++
+		}
+		if x.name == "input" && x.attrs["type"] != "hidden" && !strings.Contains(p.page, `<label for="`+x.attrs["id"]+`"`) {
+			t.Errorf("%s: %s has no label", name, x.attrs["id"])
+		}
+		if strings.Contains(p.page, `role="alert"`) && x.attrs["autocomplete"] != "" && x.attrs["type"] != "hidden" && (x.attrs["aria-invalid"] != "true" || !strings.Contains(x.attrs["aria-describedby"], "error")) {
+			t.Errorf("%s: %s does not point to the error", name, x.attrs["id"])
+		}
+		if x.attrs["src"] != "" || strings.HasPrefix(x.attrs["href"], "http") {
+			t.Errorf("%s loads something", name)
+		}
+	}
+	if focus > 1 {
+		t.Errorf("%s has %d places to begin", name, focus)
+	}
+}
+
 // Pages can be used by a keyboard and a screen reader: a language, a title
 // that says what is wrong, a label for each field, one place to begin, an
 // announced error, no script, nothing from elsewhere.
@@ -205,37 +238,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	e := startEntra(t)
 	p := newPerson(t, e)
-	check := func(name string) {
-		t.Helper()
-		if !strings.Contains(p.page, "<p class=\"banner\" role=\"note\">"+banner) || !strings.Contains(p.page, `<html lang="en">`) || strings.Contains(p.page, "<script") {
-			t.Errorf("%s: banner, lang or script", name)
-		}
-		if strings.Count(p.page, "<h1>") != 1 || !strings.Contains(p.page, "<main>") || !strings.Contains(p.page, "prefers-color-scheme") {
-			t.Errorf("%s: heading, main or colours", name)
-		}
-		policy := p.header.Get("Content-Security-Policy")
-		if !strings.HasPrefix(policy, "default-src 'none'") || p.header.Get("Cache-Control") != "no-store" || p.header.Get("Referrer-Policy") != "no-referrer" {
-			t.Errorf("%s: headers %v", name, p.header)
-		}
-		focus := 0
-		for _, x := range tags(p.page) {
-			if _, ok := x.attrs["autofocus"]; ok {
-				focus++
-			}
-			if x.name == "input" && x.attrs["type"] != "hidden" && !strings.Contains(p.page, `<label for="`+x.attrs["id"]+`"`) {
-				t.Errorf("%s: %s has no label", name, x.attrs["id"])
-			}
-			if strings.Contains(p.page, `role="alert"`) && x.attrs["autocomplete"] != "" && x.attrs["type"] != "hidden" && (x.attrs["aria-invalid"] != "true" || !strings.Contains(x.attrs["aria-describedby"], "error")) {
-				t.Errorf("%s: %s does not point to the error", name, x.attrs["id"])
-			}
-			if x.attrs["src"] != "" || strings.HasPrefix(x.attrs["href"], "http") {
-				t.Errorf("%s loads something", name)
-			}
-		}
-		if focus > 1 {
-			t.Errorf("%s has %d places to begin", name, focus)
-		}
-	}
+	check := func(name string) { checkPage(t, p, name) }
 	p.visit(newApp().url("client_id", ownApp, "scope", azureDevOps+"/.default"))
 	check("email")
 	p.submit("Next", "loginfmt", `"><img src=x>@contoso.com`)
