@@ -15,6 +15,10 @@ func (e *Emulator) authenticateBearer(token string, o *organization) caller {
 	if !ok || !o.takes(b.claims.TenantID) {
 		return c
 	}
+	if b.account == nil {
+		c.verdict, c.service = stranger, true // of whom only the token calls know
+		return c
+	}
 	u := e.world.user(b.account.upn)
 	switch {
 	case b.ended || e.policies.challenges(o, b.serial):

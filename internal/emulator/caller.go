@@ -39,6 +39,7 @@ type caller struct {
 	user       *user  // set if signedIn, and perhaps of a stranger
 	scope      string // of the token, if signedIn
 	patID      string // set for every known token, also a refused one
+	service    bool   // a service principal
 }
 
 // authenticate decides who makes a request to an organization. A password is

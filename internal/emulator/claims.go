@@ -20,14 +20,15 @@ type accessClaims struct {
 	AppID      string   `json:"appid"`
 	AppACR     string   `json:"appidacr"` // 0: a public client
 	Provider   string   `json:"idp,omitempty"`
-	IPAddress  string   `json:"ipaddr"`
-	Name       string   `json:"name"`
+	IDType     string   `json:"idtyp,omitempty"` // app: a service principal
+	IPAddress  string   `json:"ipaddr,omitempty"`
+	Name       string   `json:"name,omitempty"`
 	ObjectID   string   `json:"oid"`
-	Scopes     string   `json:"scp"`
+	Scopes     string   `json:"scp,omitempty"`
 	Subject    string   `json:"sub"`
 	TenantID   string   `json:"tid"`
-	UniqueName string   `json:"unique_name"`
-	UPN        string   `json:"upn"`
+	UniqueName string   `json:"unique_name,omitempty"`
+	UPN        string   `json:"upn,omitempty"`
 	UTI        string   `json:"uti"`
 	Version    string   `json:"ver"`
 	Continuous []string `json:"xms_cc,omitempty"` // cp1: the client takes claims challenges
@@ -56,6 +57,17 @@ func (s *entra) accessToken(g signInGrant) (string, error) {
 		c.Continuous = []string{"cp1"}
 	}
 	return s.signer.sign(c)
+}
+
+// appToken makes the access token of a service principal: an application by
+// itself, which the claim idtyp tells.
+func (s *entra) appToken(app *application, tenant string) (string, error) {
+	now, oid := s.now(), derivedGUID("service principal", app.id, tenant)
+	return s.signer.sign(accessClaims{
+		Audience: azureDevOps, Issuer: issuerV1(tenant), IssuedAt: now.Unix(), NotBefore: now.Unix(),
+		Expires: now.Add(accessTokenLife).Unix(), AppID: app.id, AppACR: "1", IDType: "app", Provider: issuerV1(tenant),
+		ObjectID: oid, Subject: oid, TenantID: tenant, UTI: newUTI(s.serial.Add(1)), Version: "1.0",
+	})
 }
 
 // subjectOf is the user's id for one application only.
@@ -132,10 +144,11 @@ func (s *entra) checkBearer(token string) (bearer, bool) {
 		}
 	}
 	now := s.now()
-	good := b.account != nil && !b.account.disabled && b.claims.Audience == azureDevOps && b.claims.Version == "1.0" &&
+	known := b.claims.IDType == "app" || b.account != nil && !b.account.disabled
+	good := known && b.claims.Audience == azureDevOps && b.claims.Version == "1.0" &&
 		b.claims.Issuer == issuerV1(b.claims.TenantID) &&
 		now.Unix() < b.claims.Expires && now.Add(clockSkew).Unix() >= b.claims.NotBefore
-	b.ended = good && containsFold(b.claims.Continuous, "cp1") && b.serial < b.account.validFrom
+	b.ended = good && b.account != nil && containsFold(b.claims.Continuous, "cp1") && b.serial < b.account.validFrom
 	return b, good
 }
 

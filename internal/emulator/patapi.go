@@ -21,6 +21,7 @@ const (
 	patInvalidName       patError = "invalidDisplayName"
 	patInvalidValidTo    patError = "invalidValidTo"
 	patInvalidScope      patError = "invalidScope"
+	patAccessDenied      patError = "accessDenied"
 	patInvalidUserType   patError = "invalidUserType"
 	patNoAuthorization   patError = "authorizationNotFound"
 	patNotUpdated        patError = "failedToUpdateAccessToken"
@@ -82,9 +83,14 @@ func patResource() resource {
 
 // refuseUnlessBearer answers the token calls for whoever does not come with an
 // access token: the sign-in page, as a success. A personal access token
-// cannot manage any:
+// cannot manage any, and a service principal is told so in the service's words:
 // https://learn.microsoft.com/azure/devops/organizations/accounts/manage-personal-access-tokens-via-api
 func (e *Emulator) refuseUnlessBearer(c *call) bool {
+	if c.caller.service {
+		c.version = "7.2-preview.1"
+		e.refusePAT(c, patAccessDenied)
+		return true
+	}
 	if c.caller.credential == CredentialBearer {
 		return false
 	}

@@ -231,6 +231,13 @@ func TestPATCallers(t *testing.T) {
 	if !strings.Contains(r.body, `"invalidUserType"`) {
 		t.Errorf("a personal account: %d %s", r.status, r.body)
 	}
+	service := bearerOf(t, p.e, BearerOptions{Service: true, Organization: "contoso", Client: ownApp})
+	if r := api(t, p.e, "POST", patsURL, service, `{"displayName":"n","scope":"vso.code"}`); r.status != 200 || !strings.Contains(r.body, `"patTokenError":"accessDenied"`) {
+		t.Errorf("a service principal: %d %s", r.status, r.body)
+	}
+	if r := api(t, p.e, "GET", "https://dev.azure.com/contoso/_apis/connectionData", service, ""); r.status != 401 {
+		t.Errorf("a service principal elsewhere: %d", r.status)
+	}
 	base, _, _ := strings.Cut(patsURL, "?")
 	for version, want := range map[string]int{
 		"6.1-preview.1": 200, "7.0-preview": 200, "7.1-preview.1": 200, "7.2-preview.1": 200,

@@ -123,6 +123,9 @@ type BearerOptions struct {
 	Continuous bool `json:"continuous,omitempty"`
 	// Client is the application's id; empty: Visual Studio.
 	Client string `json:"client,omitempty"`
+	// Service makes the token one of the application itself, a service
+	// principal; then there is no user.
+	Service bool `json:"service,omitempty"`
 }
 
 // MintBearer makes an access token as after a sign-in with two factors. It
@@ -135,16 +138,18 @@ func (e *Emulator) MintBearer(o BearerOptions) (string, error) {
 	e.entra.mu.Lock()
 	defer e.entra.mu.Unlock()
 	a := e.entra.dir.account(o.User)
-	app := e.entra.dir.apps[strings.ToLower(cmpOr(o.Client, firstParty()[0].id))]
-	switch {
-	case a == nil:
-		return "", errNoUser(o.User)
-	case app == nil:
-		return "", fmt.Errorf("no application %q in the seed", o.Client)
-	}
 	tenant := org.tenant
 	if org.msa() {
 		tenant = consumerTenant
+	}
+	app := e.entra.dir.apps[strings.ToLower(cmpOr(o.Client, firstParty()[0].id))]
+	switch {
+	case app == nil:
+		return "", fmt.Errorf("no application %q in the seed", o.Client)
+	case o.Service && o.User == "":
+		return e.entra.appToken(app, tenant)
+	case a == nil || o.Service:
+		return "", errNoUser(o.User)
 	}
 	return e.entra.accessToken(signInGrant{
 		account: a, app: app, tenant: tenant, mfa: true, continuous: o.Continuous,

@@ -112,9 +112,10 @@ func bearer() subcommand {
 		name:    "bearer",
 		summary: "print an access token of Microsoft Entra, without a sign-in",
 		help: `
-usage: azdo-emulator bearer --user UPN --org ORG [--scope SCOPE] [--client ID] [--continuous]
+usage: azdo-emulator bearer (--user UPN | --service) --org ORG [--scope SCOPE] [--client ID] [--continuous]
 
   --user UPN     whose token
+  --service      the application's own instead: a service principal
   --org ORG      where it shall be good: its tenant issues the token
   --scope SCOPE  such as vso.code_write; default: user_impersonation
   --client ID    the application; default: Visual Studio
@@ -136,11 +137,12 @@ func runBearer(ctx context.Context, p Program, args []string) error {
 	flags.StringVar(&o.Scope, "scope", "", "")
 	flags.StringVar(&o.Client, "client", "", "")
 	flags.BoolVar(&o.Continuous, "continuous", false, "")
+	flags.BoolVar(&o.Service, "service", false, "")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	if o.User == "" || o.Organization == "" {
-		return usageError{errors.New("--user and --org are needed")}
+	if o.Service == (o.User != "") || o.Organization == "" {
+		return usageError{errors.New("--org and one of --user and --service are needed")}
 	}
 	var made emulator.Bearer
 	return p.printOne(ctx, "bearer", o, &made, &made.Token)
