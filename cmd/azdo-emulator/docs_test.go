@@ -34,7 +34,7 @@ func TestDocumentedCommands(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"authenticatedUser", "\nexpired\n", "\ncut off\n", "refs/heads/topic", "fault=f1", `{"set":"`} {
+	for _, want := range []string{"authenticatedUser", "\nexpired\n", "\ncut off\n", "refs/heads/topic", "fault=f1", `{"set":"`, `"patTokenError":"none"`, "disablePatCreationPolicyViolation", "lock ada@contoso.com"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
