@@ -103,7 +103,12 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 	ctx, cancel := whileGitLives(ctx, a.Stdout)
 	defer cancel()
 	defer s.progress("asking about the token for " + t.Org + " ...")()
-	if r, rec, err = k.Answer(ctx, t); err != nil {
+	r, rec, err = k.Answer(ctx, t)
+	switch {
+	case err != nil && ctx.Err() != nil: // Git is gone, and nobody to tell
+		a.code = helper.Failed
+		return nil
+	case err != nil:
 		return err
 	}
 	if err := a.answer(r, rec, t, req); err != nil {
