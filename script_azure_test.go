@@ -99,7 +99,11 @@ func cmdMint(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
-	need(ts, !neg && len(args) == 1 && s.emulator != nil && s.pats[args[0]] != "", "revoke NAME, of a token that mint made")
+	if len(args) == 1 && args[0] == "-all" && s.emulator != nil {
+		s.emulator.RevokeAll()
+		return
+	}
+	need(ts, !neg && len(args) == 1 && s.emulator != nil && s.pats[args[0]] != "", "revoke -all, or revoke NAME, of a token that mint made")
 	ts.Check(s.emulator.Revoke(s.pats[args[0]]))
 }
 

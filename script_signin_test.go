@@ -226,23 +226,37 @@ func cmdTokens(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 0 && strings.HasPrefix(args[0], "-count=") {
 		want, args = number(ts, strings.TrimPrefix(args[0], "-count=")), args[1:]
 	}
-	need(ts, s.emulator != nil && len(args) == 1 && (!neg || want < 0), "[!] tokens [-count=N] PATTERN")
-	re, err := regexp.Compile(args[0])
+	await := len(args) == 2 && args[0] == "-await"
+	if await {
+		args = args[1:]
+	}
+	need(ts, s.emulator != nil && len(args) == 1 && (!neg || want < 0), "[!] tokens [-count=N | -await] PATTERN")
+	re, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
+	for end := time.Now().Add(patience / 3); await && !re.MatchString(s.tokenList()) && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	got := 0
-	var list strings.Builder
-	for _, p := range s.emulator.State().PATs {
-		line := fmt.Sprintf("%s %s scope=%s orgs=%s days=%.1f name=%q id=%s", statusOf(p, s.emulator.Now()), p.User, p.Scope,
-			strings.Join(p.Organizations, ","), p.ValidTo.Sub(p.ValidFrom).Hours()/24, p.Name, p.ID)
-		fmt.Fprintln(&list, line)
+	list := s.tokenList()
+	for line := range strings.Lines(list) {
 		if re.MatchString(line) {
 			got++
 		}
 	}
-	ts.Logf("[tokens]\n%s", list.String())
+	ts.Logf("[tokens]\n%s", list)
 	if neg && got > 0 || !neg && want < 0 && got == 0 || want >= 0 && got != want {
 		ts.Fatalf("%d tokens match %s", got, args[0])
 	}
+}
+
+// tokenList has a line for each token on the server.
+func (s *script) tokenList() string {
+	var list strings.Builder
+	for _, p := range s.emulator.State().PATs {
+		fmt.Fprintf(&list, "%s %s scope=%s orgs=%s days=%.1f name=%q id=%s\n", statusOf(p, s.emulator.Now()), p.User, p.Scope,
+			strings.Join(p.Organizations, ","), p.ValidTo.Sub(p.ValidFrom).Hours()/24, p.Name, p.ID)
+	}
+	return list.String()
 }
 
 func statusOf(p emulator.PAT, now time.Time) string {
