@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 
@@ -39,8 +40,12 @@ func exec(patrol, operation string, req *cred.Request) error {
 	if err := unix.Pipe(fd[:]); err != nil {
 		return fmt.Errorf("pipe: %w", err)
 	}
-	if _, err := unix.Write(fd[1], b.Bytes()); err != nil {
+	// A user with many pipes gets small ones; nobody reads before we are patrol.
+	if err := unix.SetNonblock(fd[1], true); err != nil {
 		return fmt.Errorf("pipe: %w", err)
+	}
+	if n, err := unix.Write(fd[1], b.Bytes()); err != nil || n < b.Len() {
+		return fmt.Errorf("the request does not fit into a pipe (%d of %d bytes): %w", n, b.Len(), cmp.Or(err, unix.EAGAIN))
 	}
 	_ = unix.Close(fd[1])
 	if err := dup(fd[0], 0); err != nil {
