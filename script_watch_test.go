@@ -79,6 +79,9 @@ func (w *watcher) add(s *script) {
 func (w *watcher) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, s := range w.scripts {
+		s.glimpse()
+	}
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return
@@ -166,6 +169,7 @@ func (w *watcher) end(s *script) (complaints []string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	delete(w.scripts, s.work)
 	prefix := filepath.Base(s.work) + ": "
 	w.leaks = slices.DeleteFunc(w.leaks, func(leak string) bool {
 		if strings.HasPrefix(leak, prefix) {
