@@ -45,7 +45,7 @@ func exec(patrol, operation string, req *cred.Request) error {
 		return fmt.Errorf("pipe: %w", err)
 	}
 	if n, err := unix.Write(fd[1], b.Bytes()); err != nil || n < b.Len() {
-		return fmt.Errorf("the request does not fit into a pipe (%d of %d bytes): %w", n, b.Len(), cmp.Or(err, unix.EAGAIN))
+		return fmt.Errorf("the request does not fit into a pipe (%d of %d bytes): %w", n, b.Len(), cmp.Or(err, error(unix.EAGAIN)))
 	}
 	_ = unix.Close(fd[1])
 	if err := dup(fd[0], 0); err != nil {
