@@ -33,7 +33,7 @@ func (a *authRequest) asks(prompt string) bool { return slices.Contains(a.prompt
 // asked. Until client and redirect are known to be good, errors stay on a
 // page; then they go to the redirect (RFC 6749, 4.1.2.1).
 func (s *entra) serveAuthorize(w http.ResponseWriter, r *http.Request, rlm realm) {
-	if err := r.ParseForm(); err != nil || r.Method != http.MethodGet && r.Method != http.MethodPost {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		s.errorPage(w, r, malformed(), nil)
 		return
 	}

@@ -71,8 +71,6 @@ func (s *entra) realmOf(segment string) (realm, *stsError) {
 
 // serve answers a request for login.microsoftonline.com.
 func (s *entra) serve(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	h := w.Header()
 	h.Set("Cache-Control", "no-store, no-cache")
 	h.Set("Pragma", "no-cache")
@@ -82,6 +80,12 @@ func (s *entra) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Ms-Request-Id", newGUID())
 	r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
+	if r.ParseForm() != nil { // before the lock: a client may be slow
+		malformed().write(w, r, s.now())
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	segment, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	handle, ok := entraRoutes()[rest]
 	if !ok {

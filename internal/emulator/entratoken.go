@@ -36,7 +36,7 @@ func (s *entra) serveToken(w http.ResponseWriter, r *http.Request, rlm realm) {
 		sts(900561, errInvalidRequest, "The endpoint only accepts POST requests. Received a %s request.", r.Method).write(w, r, s.now())
 		return
 	}
-	if r.ParseForm() != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		malformed().write(w, r, s.now())
 		return
 	}

@@ -184,6 +184,23 @@ func TestSingleUseRefreshTokens(t *testing.T) {
 	checkRefusal(t, "another sign-in", a.renew(t, e, other.RefreshToken), 200, 0, "")
 }
 
+// A code that comes twice was stolen: with the knob, what it gave ends too
+// (RFC 6749, 4.1.2).
+func TestCodeTwice(t *testing.T) {
+	t.Parallel()
+	for once, code := range map[bool]int{false: 0, true: 70000} {
+		e := startEntra(t)
+		if err := e.SetTenantPolicy("contoso", TenantPolicy{RefreshOnce: once}); err != nil {
+			t.Fatal(err)
+		}
+		a := newApp()
+		value := newPerson(t, e).visit(a.url()).signIn("ada@contoso.com").landed.Query().Get("code")
+		first := a.code(t, e, value)
+		checkRefusal(t, "twice", a.code(t, e, value), 400, 54005, "invalid_grant")
+		checkRefusal(t, "the refresh token", a.renew(t, e, first.RefreshToken), 400, code, "invalid_grant")
+	}
+}
+
 // Twenty at once: all of them with Entra's own tokens, one with the knob.
 func TestParallelRefreshes(t *testing.T) {
 	t.Parallel()

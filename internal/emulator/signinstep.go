@@ -20,7 +20,7 @@ const maxWrongCodes = 5
 // must be the one now due, in the browser that began, with the page's own
 // token: a form on another site cannot send one.
 func (s *entra) serveLogin(w http.ResponseWriter, r *http.Request, rlm realm) {
-	if r.Method != http.MethodPost || r.ParseForm() != nil {
+	if r.Method != http.MethodPost {
 		writePage(w, http.StatusMethodNotAllowed, "Sign in", "Begin at the application that sent you here.")
 		return
 	}

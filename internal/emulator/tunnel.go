@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// handshakeTimeout ends a tunnel whose client never speaks TLS.
-const handshakeTimeout = 10 * time.Second
-
 // tunnels is a net.Listener fed by CONNECT requests: each accepted one becomes
 // a TLS connection of the named host, which an ordinary http.Server serves.
 type tunnels struct {

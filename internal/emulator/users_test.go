@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +136,33 @@ func TestControlPolicy(t *testing.T) {
 		if r := control(t, e, "POST", "policy", tt.body); r.status != tt.status || !strings.Contains(r.body, tt.want) {
 			t.Errorf("%s: %d %s", tt.body, r.status, r.body)
 		}
+	}
+}
+
+// A client that never finishes its request holds up nobody else.
+func TestSlowBodyHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	e := startEntra(t)
+	body, end := io.Pipe()
+	t.Cleanup(func() { end.Close() })
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://login.microsoftonline.com/common/oauth2/v2.0/token", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	c := client(t, e)
+	go func() {
+		if res, err := c.Do(r); err == nil {
+			res.Body.Close()
+		}
+	}()
+	if _, err := end.Write([]byte("client_id=")); err != nil { // returns when it is on its way
+		t.Fatal(err)
+	}
+	if got := newApp().tokens(t, e, "ada@contoso.com"); got.AccessToken == "" {
+		t.Error("no token")
+	}
+	if r := get(t, c, "POST", "https://login.microsoftonline.com/common/oauth2/v2.0/token?%zz", ""); r.status != 400 {
+		t.Errorf("a query that is none: %d", r.status)
 	}
 }
