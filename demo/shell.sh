@@ -33,15 +33,17 @@ clean_up() {
 	fi
 	cd / && rm -rf "$world"
 }
-# Chromium names its process in the link that keeps a second one from its profile.
+# In its profile Chromium has two links that keep a second one away: to its process, and to a socket in a directory of $TMPDIR.
 # shellcheck disable=SC2317
 close_browser() {
-	local lock pid tries=0
+	local lock socket pid tries=0
 	lock=$(readlink "$world/profile/SingletonLock") || return
+	socket=$(readlink "$world/profile/SingletonSocket")
 	pid=${lock##*-}
 	kill "$pid" 2>/dev/null
 	while kill -0 "$pid" 2>/dev/null && [ $((tries += 1)) -le 100 ]; do sleep 0.05; done
 	kill -KILL "$pid" 2>/dev/null
+	case $socket in */*.??????/SingletonSocket) rm -rf "${socket%/*}" ;; esac
 }
 trap clean_up EXIT
 trap 'exit 129' HUP
