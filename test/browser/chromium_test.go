@@ -28,18 +28,8 @@ type tab struct {
 // are excused.
 func openTab(t *testing.T, w *world) *tab {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		t.Fatal("there is no Chromium: tools/need.sh chromium installs it")
-	}
 	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.WindowSize(width, height),
+		chromedp.ExecPath(chromium(t)), chromedp.DisableGPU, chromedp.WindowSize(width, height),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.ProxyServer(w.get("HTTPS_PROXY")), // Chromium never sends loopback through a proxy
 		chromedp.Flag("ignore-certificate-errors-spki-list", keyHash(t, w.ca)),
@@ -59,6 +49,18 @@ func openTab(t *testing.T, w *world) *tab {
 	}
 	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // and waits, so that no directory is in use any more
 	return b
+}
+
+// chromium finds one.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("there is no Chromium: tools/need.sh chromium installs it")
+	return ""
 }
 
 // keyHash is the SHA-256 of the public key of a certificate, as the flag wants it.

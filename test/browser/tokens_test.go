@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"testing"
 	"time"
 )
 
@@ -90,13 +89,15 @@ func (b *tab) newToken() string {
 // accepts says whether the service should take a token.
 func (w *world) accepts(token string, want bool) {
 	w.t.Helper()
-	status := w.asks(w.t, token)
+	status := w.asks(token)
 	if want && status != http.StatusOK || !want && status != http.StatusNonAuthoritativeInfo && status != http.StatusUnauthorized {
 		w.t.Errorf("the service answers %d to a token; it should work: %v", status, want)
 	}
 }
 
-func (w *world) asks(t *testing.T, token string) int {
+// asks is the status that the service answers to a token.
+func (w *world) asks(token string) int {
+	t := w.t
 	t.Helper()
 	ca, err := os.ReadFile(w.ca)
 	if err != nil {

@@ -34,26 +34,17 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, bin: filepath.Join(dir, "bin"), home: filepath.Join(dir, "home"), ca: filepath.Join(dir, "emulator", "ca.pem")}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", w.bin+"/", "./cmd/...")
-	build.Dir = "../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	w := &world{t: t, bin: build(t), home: filepath.Join(dir, "home"), ca: filepath.Join(dir, "emulator", "ca.pem")}
 	for _, d := range []string{w.home, filepath.Join(dir, "path")} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.env = slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return slices.ContainsFunc(personal, func(p string) bool { return strings.HasPrefix(strings.ToUpper(kv), p) })
-	})
-	w.env = append(w.env, "HOME="+w.home, "PATH="+filepath.Join(dir, "path")+":"+w.bin+":"+os.Getenv("PATH"), "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
+	w.env = append(impersonal(), "HOME="+w.home, "PATH="+filepath.Join(dir, "path")+":"+w.bin+":"+os.Getenv("PATH"), "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_ASKPASS="+filepath.Join(dir, "path", "askpass"), "DISPLAY=:0") // a desktop, where programs run Git without a terminal
 	// Stands in for the desktop: what is opened is left for the test's browser.
-	w.script(filepath.Join(dir, "path", "xdg-open"), `printf '%s' "$1" >"$HOME/opened.part" && mv "$HOME/opened.part" "$HOME/opened"`)
-	w.script(filepath.Join(dir, "path", "askpass"), `: >"$HOME/was-asked"; exit 1`)
+	writeScript(t, filepath.Join(dir, "path", "xdg-open"), `printf '%s' "$1" >"$HOME/opened.part" && mv "$HOME/opened.part" "$HOME/opened"`)
+	writeScript(t, filepath.Join(dir, "path", "askpass"), `: >"$HOME/was-asked"; exit 1`)
 	t.Cleanup(func() {
 		if _, err := os.Stat(filepath.Join(w.home, "was-asked")); err == nil {
 			t.Error("Git asked for a password")
@@ -78,10 +69,30 @@ func newWorld(t *testing.T) *world {
 // personal begins the variables that are the business of whoever runs the test.
 var personal = []string{"GIT_", "XDG_", "PATROL_", "CI=", "SSH_", "BROWSER=", "DISPLAY=", "WAYLAND_DISPLAY=", "HTTPS_PROXY=", "HTTP_PROXY=", "ALL_PROXY=", "NO_PROXY=", "HOME=", "PATH=", "LC_ALL="}
 
-func (w *world) script(path, text string) {
-	w.t.Helper()
+// impersonal is the environment without these.
+func impersonal() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return slices.ContainsFunc(personal, func(p string) bool { return strings.HasPrefix(strings.ToUpper(kv), p) })
+	})
+}
+
+// build builds the programs.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "bin")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bin+"/", "./cmd/...")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+func writeScript(t *testing.T, path, text string) {
+	t.Helper()
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
