@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -75,10 +76,8 @@ func whyNoPAT(err error) (reason string, lasting bool) {
 		if who == "" {
 			return "", false
 		}
-		if declined.Message != "" {
-			return who + ": " + cred.Escape(declined.Message), true
-		}
-		return who + ": " + cred.Escape(declined.Value), true
+		lasting := !strings.HasPrefix(declined.Value, "failedToRead") // a policy that could not be looked up
+		return who + ": " + cred.Escape(cmp.Or(declined.Message, declined.Value)), lasting
 	}
 	if errors.Is(err, azdo.ErrForbidden) || errors.Is(err, azdo.ErrRefused) {
 		return "the application may not make one for this account", true
