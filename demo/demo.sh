@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # usage: demo.sh BIN
-# Tells what patrol does, against an Azure DevOps that is played on this machine (azdo-emulator), in a home directory that is
-# thrown away. BIN holds the three programs. Each step is checked: it ends with 0 only when every one did what it says.
-# Needs git. It touches no configuration, vault or kernel key of yours, and asks nothing.
+# Tells what patrol does, against an Azure DevOps and a Microsoft Entra that are played on this machine (azdo-emulator), in a home
+# directory that is thrown away. BIN holds the three programs, and in demo/xdg-open the stand-in for a person at a browser. Each
+# step is checked: it ends with 0 only when every one did what it says. Needs git. It touches no configuration, vault or kernel
+# key of yours, and asks nothing.
 # shellcheck disable=SC2016 # commands are shown as typed, and expanded when they run
 set -u
 
@@ -13,7 +14,7 @@ die() {
 [ $# = 1 ] || die "one argument is needed: the directory of the programs" "make demo"
 unset CDPATH
 BIN=$(cd -- "$1" 2>/dev/null && pwd) || die "there is no directory $1" "make demo builds it"
-for program in patrol git-credential-patrol azdo-emulator; do
+for program in patrol git-credential-patrol azdo-emulator demo/xdg-open; do
 	[ -x "$BIN/$program" ] || die "$BIN has no $program" "make build"
 done
 command -v git >/dev/null || die "git is not in PATH" "install git"
@@ -43,13 +44,14 @@ case $base in *[[:space:]]*) base=/tmp ;; esac # the path becomes a word of patr
 umask 077
 made=$(mktemp -d "$base/patrol-demo.XXXXXX") || die "cannot make a directory in $base" "set TMPDIR to one of yours"
 
-# Nothing of the person's: no configuration, no proxy, no tokens of the environment, no input; CI keeps the browser closed.
+# Nothing of the person's: no configuration, no proxy, no tokens of the environment, no input, no browser. A desktop is what
+# patrol opens a browser on; the browser is the stand-in.
 exec </dev/null
-unset "${!GIT_@}" "${!XDG_@}" "${!PATROL_@}" SSH_ASKPASS LANGUAGE
-export HOME="$made/home" PATH="$BIN:$PATH" LC_ALL=C CI=true GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
+unset "${!GIT_@}" "${!XDG_@}" "${!PATROL_@}" "${!SSH_@}" CI LANGUAGE WAYLAND_DISPLAY WSL_DISTRO_NAME
+export HOME="$made/home" PATH="$BIN:$BIN/demo:$PATH" LC_ALL=C GIT_CONFIG_NOSYSTEM=1 DISPLAY=:99 BROWSER="$BIN/demo/xdg-open"
 world=$made
 # Git would ask for a password through this program. It never does, which is checked.
-printf '#!/bin/sh\n: >"%s/was-asked"\nexit 1\n' "$world" >"$world/askpass"
+printf '#!/bin/sh\n: >"%s/was-asked"\necho nobody\n' "$world" >"$world/askpass"
 chmod +x "$world/askpass"
 export GIT_ASKPASS=$world/askpass
 mkdir "$HOME" && cd "$HOME" || exit 1
@@ -79,7 +81,8 @@ step() {
 say() { printf '%s\n' "$@"; }
 also() { printf '\n' && say "$@"; }
 
-# run COMMAND: shows it as typed, does it, and shows what it says. Paths are shortened to ~ and .../bin.
+# run COMMAND: shows it as typed, does it, and shows what it says. Paths are shortened to ~ and .../bin, and the address to sign
+# in at to its beginning.
 run() {
 	printf '\n%s$ %s%s\n' "$cyan" "$1" "$plain"
 	eval "$1" >"$world/out" 2>&1
@@ -90,7 +93,7 @@ run() {
 	shown=${shown//"$BIN"/.../bin}
 	shown=${shown//"$HOME"/$tilde}
 	# shellcheck disable=SC2001 # of each line
-	[ -z "$shown" ] || sed 's/[[:blank:]]*$//' <<<"$shown"
+	[ -z "$shown" ] || sed 's/\(authorize?\).*/\1.../; s/[[:blank:]]*$//' <<<"$shown"
 	if grep -qE "$like_a_token" <<<"$out"; then failed "it shows a token"; fi
 }
 like_a_token='[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}' # since July 2024
@@ -116,6 +119,20 @@ shows_not() {
 nobody_was_asked() {
 	if [ -e "$world/was-asked" ]; then failed "Git asked for a password"; fi
 }
+# sits_down ACCOUNT: whose name, password and authenticator app the stand-in has.
+sits_down() { printf '{"user": "%s", "password": "not-a-real-password"}\n' "$1" >"$HOME/.browser.json"; }
+# opened N: so often a browser was opened since the beginning.
+opened() {
+	local times=0
+	[ ! -e "$HOME/.browser.log" ] || times=$(grep -c . "$HOME/.browser.log")
+	[ "$times" = "$1" ] || failed "a browser was opened $times times, not $1"
+}
+# once PATTERN: exactly one line of the output is like it.
+once() {
+	local times
+	times=$(grep -cE -- "$1" <<<"$out")
+	[ "$times" = 1 ] || failed "$times lines are like \"$1\", not one"
+}
 # forget_requests empties the service's log and tells whether there was a request like $1 in it.
 forget_requests() {
 	azdo-emulator log --clear >"$world/requests"
@@ -124,8 +141,8 @@ forget_requests() {
 
 # --- the story --------------------------------------------------------------------------------------------------------------
 
-say "Azure DevOps is played by azdo-emulator on this machine, and your home directory" \
-	"by a temporary one (~). Git and patrol are the real ones."
+say "Azure DevOps and Microsoft Entra are played by azdo-emulator on this machine, and your" \
+	"home directory by a temporary one (~). Git and patrol are the real ones."
 
 step "Tell Git to ask patrol"
 say "You would choose a passphrase for the vault now. Nobody is at the keyboard, so a" \
@@ -137,116 +154,177 @@ run 'patrol setup'
 works
 helper=$(git config --get-all credential.https://dev.azure.com.helper | tail -n 1)
 shows 'Changed in' "credential.https://dev.azure.com.helper = $helper"
-keyring=yes
+keyring=yes many=16
 if ! patrol unlock >/dev/null 2>&1; then
-	keyring=no
+	keyring=no many=4
 	also "(Programs may not use the kernel keyring here, so the passphrase is asked for each" \
 		"time, and what takes milliseconds elsewhere takes a second.)"
 fi
 
-step "A password alone opens nothing"
-say "A password is one factor of two, so Azure Repos does not take it."
-run 'git clone https://ada%40contoso.com:hunter2@dev.azure.com/contoso/shop/_git/web'
-refused
-shows 'Authentication failed'
-also "Git would ask for one all the same, and people would type it. patrol stops Git" \
-	"and says what helps."
-run 'git clone https://dev.azure.com/contoso/shop/_git/web'
-refused
-shows 'patrol: no token for contoso' 'hint: patrol login'
-
-step "Keep a token that the portal made"
-say "It opens code and nothing else, and only for seven days. You would paste it," \
-	"unseen; here it comes through a pipe. patrol asks the service whose it is before" \
-	"it keeps it. (Without --pat, a browser opens, and patrol makes the token.)"
+step "Clone, and sign in"
+say "Plain git, plain URL. Nothing is known of this organisation yet, so a browser opens." \
+	"A small program stands in for you there, as Ada: it fills in the HTML forms that" \
+	"Entra's sign-in page shows, first her password, then the six digits that her" \
+	"authenticator app shows at this moment."
+sits_down ada@contoso.com
 forget_requests .
-login='azdo-emulator mint --user ada@contoso.com --org contoso --scope vso.code_write |
-    patrol login --pat contoso --stdin --expires 7d'
-run "$login"
+run 'git clone https://dev.azure.com/contoso/shop/_git/web'
 works
-shows 'Signed in to contoso as ada@contoso.com'
-forget_requests '_apis/connectionData credential=pat' || failed "the service was not asked"
-also "It is sealed in the vault now. No file holds it in clear:"
+opened 1
+[ -s web/README.md ] || failed "there is no README.md in the clone"
+also "What the browser and patrol asked for meanwhile:"
+run "azdo-emulator log | sed 's/^[^ ]* //' | grep -E 'microsoftonline|_apis'"
+works
+[ "$(grep -c 'POST .*/login ' <<<"$out")" -ge 3 ] || failed "the forms were not sent"
+once '/authorize '
+once 'POST .*/oauth2/v2.0/token '
+once 'POST .*/_apis/tokens/pats '
+
+step "See what was made"
+say "A personal access token for Ada: in this organisation, for code alone (read & write)," \
+	"for seven days. Its id is the one under which the server knows it."
+run 'patrol token list'
+works
+shows 'contoso' 'ada@contoso.com' 'vso.code_write' '(6 days)'
+id=$(awk 'END { print $NF }' <<<"$out")
+azdo-emulator state | grep -qF "\"id\": \"$id\"" || failed "the server has no token with this id"
+also "The token itself is sealed in the vault. No file holds it in clear:"
 azdo-emulator token | grep -qE "$like_a_token" || failed "tokens do not look as expected"
 run "grep -rE '$like_a_token' ~ || echo found nothing"
 works
 shows 'found nothing'
 
-step "Clone"
-say "Plain git, plain URL. Git asks patrol, and patrol answers from the vault."
-run 'git clone https://dev.azure.com/contoso/shop/_git/web'
+step "Clone again, and ask nobody"
+say "The vault knows the token, so patrol asks neither Entra nor Azure DevOps. Their own" \
+	"log has Git's requests and no other."
+forget_requests .
+run 'git clone https://dev.azure.com/contoso/shop/_git/web second'
 works
-[ -s web/README.md ] || failed "there is no README.md in the clone"
+run "azdo-emulator log | sed 's/^[^ ]* //; s/ pat=.*//'"
+works
+shows 'service=git-upload-pack credential=pat'
+shows_not _apis login.microsoftonline.com
+opened 1
 
-step "Commit"
-say "As ever: what needs no token does not involve patrol."
+step "Commit and push"
+say "As ever. The same token may write."
 run 'cd web'
 works
 run 'echo "Sold out? We order more." >>README.md'
 works
 run 'git commit --quiet --all --message "readme: say what happens when we sell out"'
 works
-
-step "Push"
-say "The same token may write: its scope is Code (read & write)."
 run 'git push'
 works
 shows 'main -> main'
 run 'cd ..'
 works
 
-step "Clone again, and ask nobody"
-say "The vault knows the token, so patrol asks the service nothing about it. The" \
-	"service's own log has Git's requests and no other."
-forget_requests .
-run 'git clone https://dev.azure.com/contoso/shop/_git/web second'
-works
-grep -q 'Sold out' second/README.md || failed "the second clone lacks what was pushed"
-run "azdo-emulator log | sed 's/^[^ ]* //; s/ pat=.*//'"
-works
-shows 'service=git-upload-pack credential=pat'
-shows_not _apis
+step "A password alone opens nothing"
+say "A password is one factor of two, so Azure Repos does not take it from Git, not even" \
+	"the right one."
+run 'git clone https://ada%40contoso.com:not-a-real-password@dev.azure.com/contoso/shop/_git/web third'
+refused
+shows 'Authentication failed'
+nobody_was_asked
 
-step "See what there is"
-say "What is kept and until when, and whether Git asks for it. Never the token itself."
+step "An organisation that gives out no tokens"
+say "Northwind has forbidden personal access tokens. Ada is a guest there: another tenant," \
+	"so she signs in once more (a minute later, for a code is good once). Git gets the" \
+	"access token of Entra itself, and you read why."
+run 'azdo-emulator clock +1m'
+works
+run 'git clone https://dev.azure.com/northwind/trade/_git/orders'
+works
+shows 'northwind gives out no personal access token' 'a policy of the organisation'
+opened 2
+run 'patrol token list'
+works
+once '^northwind +ada@contoso.com +entra +valid'
+once '^contoso +ada@contoso.com +pat +valid'
+
+step "Bring a token of your own"
+say "Where patrol can make none, here for an organisation of personal Microsoft accounts, it" \
+	"keeps one from the portal. You would paste it, unseen; here it comes through a pipe." \
+	"Azure DevOps is asked whose it is first."
+run 'patrol login ada-at-home'
+refused
+shows 'patrol: ada-at-home is backed by personal Microsoft accounts' 'hint: patrol login --pat ada-at-home'
+forget_requests .
+run 'azdo-emulator mint --user ada@contoso.com --org ada-at-home --scope vso.code_write |
+    patrol login --pat ada-at-home --stdin --expires 7d'
+works
+shows 'Signed in to ada-at-home as ada@contoso.com'
+forget_requests '_apis/connectionData credential=pat' || failed "the service was not asked"
+run 'git clone --quiet https://dev.azure.com/ada-at-home/notes/_git/notes'
+works
+run 'git -C notes push --quiet origin HEAD:topic'
+works
+
+step "See what there is, and why"
+say "What is kept and until when, whether Git asks for it, and what would answer for a URL." \
+	"Never the token itself."
 run 'patrol status'
 works
 shows 'https://dev.azure.com asks patrol'
-if [ $keyring = yes ]; then shows 'Vault: open' 'ada@contoso.com' '(6 days)'; fi
-
-step "Ask why"
-say "Which rule, which token and which key would answer for a URL."
+if [ $keyring = yes ]; then shows 'Vault: open' 'Sign-in: ada@contoso.com' 'No PAT:  northwind'; fi
 run 'patrol why https://dev.azure.com/contoso/shop/_git/web'
 works
 shows "asks $helper" 'the record of the organisation contoso'
 if [ $keyring = yes ]; then shows 'of ada@contoso.com, which expires'; fi
 
-step "The token expires"
-say "Eight days pass on the service's clock; this machine's stays."
+step "A week later"
+say "Eight days pass on the service's clock; this machine's stays. The token has ended, and" \
+	"Git is refused:"
 run 'azdo-emulator clock +8d'
 works
 run 'git -C web fetch'
 refused
-also "Git knows no more than that. Asked again, it is stopped at once: nobody is asked" \
-	"for a password."
+shows 'patrol: Azure DevOps refused the token for contoso'
+also "The next one gets a new token, from the sign-in that patrol keeps. No browser opens." \
+	"(Where both clocks agree, patrol sees the end by itself, and no fetch fails.)"
+forget_requests .
 run 'git -C web fetch'
-refused
-shows 'patrol: ' 'token for contoso' 'hint: patrol login'
+works
+opened 2
 nobody_was_asked
-also "So log in again, with a new token:"
-run "$login"
+forget_requests 'POST .*/tokens/pats ' || failed "no token was made"
+
+step "Many at once, one sign-in"
+say "An editor opens, and fetches start together. To have nothing ready for them, they are" \
+	"Ben's: the URL names him. One of them opens the browser and makes a token; the others" \
+	"wait for it."
+sits_down ben@contoso.com
+forget_requests .
+run "for i in {1..$many}; do
+    git ls-remote https://ben%40contoso.com@dev.azure.com/contoso/shop/_git/web main &
+done | cut -f 2 | sort | uniq -c"
 works
-run 'git -C web fetch'
+once "^ *$many refs/heads/main\$"
+run "azdo-emulator log | sed 's/^[^ ]* //' | grep -E '/authorize |/tokens/pats '"
 works
+once '/authorize '
+once 'POST .*/tokens/pats '
+opened 3
 
 step "Leave"
-say "patrol forgets the token, and says where to revoke it."
-run 'patrol logout contoso'
+say "patrol forgets everything, and revokes on the server what it made there. The token from" \
+	"the portal is yours to revoke; it says where."
+forget_requests .
+run 'patrol logout --all'
 works
-shows 'Forgotten: token of ada@contoso.com for contoso.' 'https://dev.azure.com/contoso/_usersSettings/tokens'
+shows 'Revoked and forgotten: token of ada@contoso.com for contoso.' 'Revoked and forgotten: token of ben@contoso.com for contoso.' \
+	'Forgotten: access token of ada@contoso.com for northwind.' 'https://dev.azure.com/ada-at-home/_usersSettings/tokens'
+run "azdo-emulator log | sed 's/^[^ ]* //' | grep DELETE"
+works
+state=$(azdo-emulator state)
+made=$(grep -c '"name": "patrol ' <<<"$state") revoked=$(grep -c '"revoked": ' <<<"$state")
+[ "$made $revoked" = '3 3' ] || failed "of $made tokens that patrol made $revoked were revoked"
+also "Nothing signs in again behind your back:"
 run 'git -C web fetch'
 refused
-shows 'patrol: no token for contoso'
+shows 'patrol: you are signed out of contoso' 'hint: patrol login contoso'
+opened 3
 nobody_was_asked
 
 printf '\nAll %d steps did what they say.\n' "$number"

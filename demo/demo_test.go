@@ -61,23 +61,29 @@ func TestDemoChecksItsSteps(t *testing.T) {
 	}{
 		"setup writes nothing":   {"patrol", `[ "$1" = setup ] || exec "$real" "$@"`, "step 1 (Tell Git to ask patrol)"},
 		"setup fails":            {"patrol", `"$real" "$@" || exit; [ "$1" != setup ]`, "step 1 (Tell Git to ask patrol)"},
-		"Git goes on to ask":     {"git-credential-patrol", `:`, "step 2 (A password alone opens nothing)"},
-		"the token is shown":     {"patrol", `[ "$1" = login ] && { tee "$HOME/t" | "$real" "$@"; cat "$HOME/t"; } || exec "$real" "$@"`, "it shows a token"},
-		"the token is in a file": {"patrol", `[ "$1" = login ] && tee "$HOME/t" | "$real" "$@" || exec "$real" "$@"`, "step 3 (Keep a token that the portal made)"},
-		"login keeps anything":   {"patrol", `[ "$1" = login ] && echo "Signed in to contoso as ada@contoso.com" || exec "$real" "$@"`, "the service was not asked"},
-		"status fails":           {"patrol", `[ "$1" != status ] && exec "$real" "$@"`, "step 8 (See what there is)"},
-		"why says nothing":       {"patrol", `[ "$1" = why ] || exec "$real" "$@"`, "step 9 (Ask why)"},
-		"logout forgets nothing": {"patrol", `[ "$1" != logout ] && exec "$real" "$@"; echo "Forgotten: token of ada@contoso.com for contoso."
-			echo https://dev.azure.com/contoso/_usersSettings/tokens`, "step 11 (Leave)"},
+		"Git goes on to ask":     {"git-credential-patrol", `:`, "step 2 (Clone, and sign in)"},
+		"the person cancels":     {"demo/xdg-open", `sed -i 's/}/, "do": "cancel"}/' "$HOME/.browser.json"; exec "$real" "$@"`, "step 2 (Clone, and sign in)"},
+		"two browsers open":      {"demo/xdg-open", `echo another >>"$HOME/.browser.log"; exec "$real" "$@"`, "a browser was opened 2 times, not 1"},
+		"the token is shown":     {"patrol", `"$real" "$@"; [ "$1" != token ] || azdo-emulator token`, "it shows a token"},
+		"the token is in a file": {"patrol", `[ "$1" != token ] || azdo-emulator token >"$HOME/t"; exec "$real" "$@"`, "step 3 (See what was made)"},
+		"the server is asked":    {"git-credential-patrol", `[ -d "$HOME/web/.git/refs/remotes" ] && [ "$1" = get ] && azdo-emulator mint --user ada@contoso.com --org contoso --scope vso.code </dev/null 2>/dev/null | patrol login --pat contoso --stdin >/dev/null; exec "$real" "$@"`, "\"_apis\" is in the output"},
+		"login keeps anything":   {"patrol", `[ "$2" = --pat ] && echo "Signed in to ada-at-home as ada@contoso.com" || exec "$real" "$@"`, "the service was not asked"},
+		"status fails":           {"patrol", `[ "$1" != status ] && exec "$real" "$@"`, "step 9 (See what there is, and why)"},
+		"why says nothing":       {"patrol", `[ "$1" = why ] || exec "$real" "$@"`, "step 9 (See what there is, and why)"},
+		"logout revokes not all": {"patrol", `[ "$1" != logout ] || set -- logout contoso; exec "$real" "$@"`, "step 12 (Leave)"},
+		"logout forgets nothing": {"patrol", logoutSays, "step 12 (Leave)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for _, program := range []string{"patrol", "git-credential-patrol", "azdo-emulator"} {
+			if err := os.Mkdir(filepath.Join(dir, "demo"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for _, program := range []string{"patrol", "git-credential-patrol", "azdo-emulator", "demo/xdg-open"} {
 				link(t, filepath.Join(bin, program), filepath.Join(dir, program))
 			}
 			text := "#!/bin/sh\nreal='" + filepath.Join(bin, test.program) + "'\n" + test.script + "\n"
-			write(t, filepath.Join(dir, test.program), text, 0o700)
+			write(t, filepath.Join(dir, filepath.FromSlash(test.program)), text, 0o700)
 			d := startDemo(t, dir)
 			d.ends(t, 1)
 			if !strings.Contains(d.stderr.String(), test.says) || !strings.Contains(d.stderr.String(), "did not do what it says") {
@@ -86,6 +92,13 @@ func TestDemoChecksItsSteps(t *testing.T) {
 		})
 	}
 }
+
+// logoutSays is a patrol that says all that logout says, and does nothing.
+const logoutSays = `[ "$1" != logout ] && exec "$real" "$@"
+echo 'Revoked and forgotten: token of ada@contoso.com for contoso.'
+echo 'Revoked and forgotten: token of ben@contoso.com for contoso.'
+echo 'Forgotten: access token of ada@contoso.com for northwind.'
+echo https://dev.azure.com/ada-at-home/_usersSettings/tokens`
 
 // demo is a run of the demo in a temporary directory of its own.
 type demo struct {
@@ -197,7 +210,7 @@ func processesOf(dir string) []string {
 }
 
 // volatile is what differs from run to run.
-var volatile = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\dZ| UTC)|\b[0-9a-f]{16}\b|\b[0-9a-f]{7,}\.\.[0-9a-f]{7,}\b`)
+var volatile = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\dZ| UTC)|\b[0-9a-f]{16}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{7,}\.\.[0-9a-f]{7,}\b`)
 
 // checkExcerpt compares the README with the demo: it has every heading, every
 // line of it is one of the demo, and they are in the demo's order.
@@ -234,14 +247,16 @@ func headings(s string) []string {
 	return regexp.MustCompile(`(?m)^== .*$`).FindAllString(s, -1)
 }
 
-// build makes the three programs as they are released.
+// build makes the three programs as they are released, and the browser.
 func build(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir+"/", "./cmd/...")
-	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	for to, from := range map[string]string{"/": "./cmd/...", "/demo/xdg-open": "./demo/browser"} {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir+to, from)
+		cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
 	}
 	return dir
 }

@@ -29,13 +29,16 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	home := t.TempDir()
 	script := "PS4='$ '; set -eux\n" + strings.Join(blocks(t, "../README.md", "sh"), "\n") + "\npatrol lock\n"
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script)
 	cmd.Dir = ".."
 	cmd.Env = append(goEnviron(t), e.Env()...)
+	bin := t.TempDir()
 	cmd.Env = append(cmd.Env, "HOME="+home, "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C",
-		"MAKEFLAGS=BIN="+t.TempDir()) // the checkout stays as it is
+		"MAKEFLAGS=BIN="+bin, // the checkout stays as it is
+		"DISPLAY=:99", "BROWSER="+filepath.Join(bin, "demo", "xdg-open"))
+	write(t, filepath.Join(home, ".browser.json"), `{"user": "ada@contoso.com", "password": "`+emulator.DefaultPassword+`"}`, 0o600)
 	terminal, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +61,7 @@ func TestReadmeCommands(t *testing.T) {
 		t.Fatalf("%v\n%s", err, saw)
 	}
 	for _, want := range []string{
-		"Next: patrol login ORG", "Signed in to contoso as ada@contoso.com; it expires", "Cloning into 'web'", "Vault: open",
+		"Next: patrol login ORG", "Cloning into 'web'", "Signed in to contoso as ada@contoso.com; it expires", "Vault: open",
 		"Answer:  the pat ", "Forgotten: token of ada@contoso.com for contoso.", "- credential.https://dev.azure.com.helper",
 	} {
 		if !strings.Contains(saw, want) {
