@@ -102,6 +102,11 @@ func (b *tab) isAccessible() {
 			b.t.Errorf("too faint when %s: %s", scheme, found)
 		}
 	}
+	b.do(chromedp.EmulateViewport(320, height)) // a telephone, or a window at 400 % (1.4.10); tables may be wider
+	for _, found := range eval[[]string](b, `[...document.querySelectorAll('body *')].filter(e => !e.closest('table') && e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120))`) {
+		b.t.Errorf("does not fit into a narrow window: %s", found)
+	}
+	b.do(chromedp.EmulateViewport(width, height))
 }
 
 // faint lists the texts whose contrast with what is behind them is below
