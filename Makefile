@@ -26,6 +26,7 @@ demo: build
 	demo/demo.sh $(BIN)
 
 demo-shell: build
+	tools/need.sh git
 	demo/shell.sh $(BIN)
 
 test: lint race modules conformance gits browser
@@ -38,7 +39,7 @@ race:
 # Clients and servers nobody here wrote, each in a module of its own:
 # Microsoft's Go SDK, Microsoft's MSAL, zitadel's OpenID provider.
 modules:
-	for m in azdosdk msal oidc; do (cd test/$$m && $(GO) test ./...) || exit 1; done
+	for m in azdosdk msal oidc; do (cd test/$$m && $(GO) test -count=1 ./...) || exit 1; done
 
 # Git's own tests of credential helpers.
 conformance: build
@@ -49,9 +50,9 @@ gits:
 	tools/gits.sh
 
 # A person's way through the pages, by a real browser.
-browser: build
-	tools/need.sh chromium
-	cd test/browser && $(GO) test ./...
+browser:
+	tools/need.sh chromium openssl
+	cd test/browser && $(GO) test -count=1 ./...
 
 lint: cross
 	tools/lint.sh
