@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gitpatrol/patrol/internal/emulator"
 	"github.com/gitpatrol/patrol/internal/keyring"
 )
@@ -78,7 +80,7 @@ func (s *script) findVaults(dir string) (last string) {
 
 // vaultIn reads the id of a vault from the first line of its file.
 func vaultIn(path string) string {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a script may put a FIFO there
 	if err != nil {
 		return ""
 	}
