@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gitpatrol/patrol/internal/emulator"
 	"github.com/gitpatrol/patrol/internal/keyring"
 )
@@ -85,6 +87,9 @@ func vaultIn(path string) string {
 		return ""
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
 	var format int
 	var id string
 	if n, _ := fmt.Fscanf(f, "patrol-vault %d %s", &format, &id); n != 2 {
