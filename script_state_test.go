@@ -14,8 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gitpatrol/patrol/internal/emulator"
 	"github.com/gitpatrol/patrol/internal/keyring"
 )
