@@ -104,12 +104,12 @@ func (s *session) personThere() bool {
 	return runtime.GOOS == "windows" || runtime.GOOS == "darwin" || s.getenv("DISPLAY") != "" || s.getenv("WAYLAND_DISPLAY") != ""
 }
 
-// whileGitLives returns a context that ends when the process that started us,
-// or the reader of our answer, is gone: nobody waits then, and no window should
-// stay open.
+// whileGitLives returns a context that ends when the process that started us, the
+// git above it, or the reader of our answer is gone: nobody waits then, and no
+// window should stay open.
 func whileGitLives(ctx context.Context, answer io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	parent := os.Getppid()
+	parent, above := os.Getppid(), gitAbove()
 	go func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
@@ -118,7 +118,7 @@ func whileGitLives(ctx context.Context, answer io.Writer) (context.Context, cont
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if os.Getppid() != parent || unread(answer) {
+				if os.Getppid() != parent || unread(answer) || broken(above) {
 					cancel()
 				}
 			}
