@@ -244,6 +244,10 @@ func (k *Keeper) lock(ctx context.Context, name string) (unlock func(), err erro
 	if k.Person {
 		wait = signWait
 	}
+	if k.Insist { // the person sees nothing happen
+		timer := time.AfterFunc(time.Second, func() { k.Say("another patrol is signing in; this one begins when that ends") })
+		defer timer.Stop()
+	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	return k.Vault.Lock(ctx, name)
