@@ -198,7 +198,10 @@ const skew = 5 * time.Minute
 func (k *Keeper) keepEntra(ctx context.Context, org string, s signedIn) (string, error) {
 	rec := vault.Record{
 		Kind: vault.Entra, Host: helper.AzureHost, Org: org, Account: s.account, HasAccount: true, Tenant: s.tenant,
-		Created: k.Now(), Expires: s.expires.Add(-skew), Verified: k.Now(),
+		Created: k.Now(), Expires: s.expires, Verified: k.Now(),
+	}
+	if !s.expires.IsZero() {
+		rec.Expires = s.expires.Add(-skew)
 	}
 	rec.SetSecrets(vault.Secrets{Secret: s.token})
 	return k.keep(ctx, rec, s.token, "")
