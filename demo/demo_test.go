@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -38,6 +39,11 @@ func TestDemo(t *testing.T) {
 			t.Errorf("it does not say that there is no keyring:\n%s", d.stdout.String())
 		}
 	})
+	// A program that was started with a signal ignored, as by nohup, hands that on
+	// unless it handles the signal itself.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(handled) })
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run("cleans up on "+signal.String(), func(t *testing.T) {
 			t.Parallel()

@@ -69,6 +69,7 @@ func isFile(path string) bool {
 // apply runs change on a copy of the file at path, under the name of Git's own
 // lock for it, and puts the copy in its place unless dry.
 func (e *configEdit) apply(ctx context.Context, path string, dry bool, change func(context.Context) error) ([]string, error) {
+	named := path
 	path = followLinks(path)
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -99,7 +100,7 @@ func (e *configEdit) apply(ctx context.Context, path string, dry bool, change fu
 	if dry || len(e.changes) == 0 {
 		return e.changes, nil
 	}
-	if info, err := os.Stat(e.copy); err == nil && info.Size() == 0 && len(old) > 0 {
+	if info, err := os.Stat(e.copy); err == nil && info.Size() == 0 && len(old) > 0 && path == named {
 		return e.changes, os.Remove(path) // nothing is left but what setup had made
 	}
 	if err := os.Rename(e.copy, path); err != nil {
@@ -146,9 +147,11 @@ func writeCopy(copyPath, path string, content []byte) error {
 	if err != nil {
 		return failed("nothing was changed; see who may write there: ls -ld "+filepath.Dir(path), "%v", err)
 	}
-	_, err = f.Write(content)
 	if info, statErr := os.Stat(path); statErr == nil {
-		err = errors.Join(err, f.Chmod(info.Mode().Perm()))
+		err = f.Chmod(info.Mode().Perm()) // before there is anything to read
+	}
+	if err == nil {
+		_, err = f.Write(content)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(copyPath)

@@ -142,7 +142,14 @@ func (a *app) loginPAT(cmd *cobra.Command, t helper.Target, f loginFlags) error 
 	if err := s.update(ctx, func(r *vault.Records) error { return keep(r, rec, token, now) }); err != nil {
 		return err
 	}
-	return s.reportLogin(rec)
+	if err := s.reportLogin(rec); err != nil {
+		return err
+	}
+	k, err := s.keeper(false)
+	if err != nil {
+		return err
+	}
+	return s.flushed(k.Flush(ctx)) // the token it replaced, if patrol had made that
 }
 
 // keep adds a verified token, in place of the account's older ones.
@@ -194,8 +201,7 @@ func azureTarget(arg string) (helper.Target, error) {
 		return helper.Target{}, err
 	}
 	if req.Password.IsSet() {
-		return helper.Target{}, &problem{"the URL holds a password, which others can see in the list of processes",
-			"leave it out, and revoke it if it is a token", helper.Usage}
+		return helper.Target{}, passwordInURL()
 	}
 	t, err := helper.Identify(&req)
 	if err == nil && !t.Azure || errors.Is(err, helper.ErrNotMine) {
@@ -207,6 +213,11 @@ func azureTarget(arg string) (helper.Target, error) {
 		return t, failed(hint, "%s", what)
 	}
 	return t, nil
+}
+
+func passwordInURL() error {
+	return &problem{"the URL holds a password, which others can see in the list of processes",
+		"leave it out, and revoke it if it is a token", helper.Usage}
 }
 
 // readToken reads a token from standard input or the terminal.

@@ -77,13 +77,16 @@ func (a *app) logout(ctx context.Context, args []string, all bool) error {
 
 // logoutTarget says which records the argument means.
 func logoutTarget(arg string) (func(*vault.Record) bool, error) {
-	if !strings.Contains(arg, "://") || strings.Contains(arg, helper.AzureHost) {
+	if !strings.Contains(arg, "://") {
 		t, err := azureTarget(arg)
 		return targeted(t), err
 	}
 	req, err := cred.FromURL(arg)
 	if err != nil {
 		return nil, err
+	}
+	if req.Password.IsSet() {
+		return nil, passwordInURL()
 	}
 	t, err := helper.Identify(&req)
 	if err != nil {
@@ -124,7 +127,7 @@ func organisations(r *vault.Records) []string {
 		return nil
 	}
 	for i := range r.List {
-		if org := r.List[i].Org; org != "" && r.List[i].Answers() {
+		if org := r.List[i].Org; org != "" && (r.List[i].Answers() || lifecycle.Queued(&r.List[i]) || r.List[i].Kind == vault.Intent) {
 			orgs = append(orgs, org)
 		}
 	}
@@ -146,7 +149,11 @@ func (a *app) reportLogout(gone lifecycle.Forgotten) error {
 	}
 	for i := range gone.Queued {
 		rec := &gone.Queued[i]
-		a.print("Forgotten here, and to be revoked by a later run: %s (%s).\n", describe(rec), cred.Escape(rec.Reason))
+		why := cred.Escape(rec.Reason)
+		if rec.Kind == vault.Intent {
+			why = "its making did not end; it is looked for"
+		}
+		a.print("Forgotten here, and to be revoked by a later login, logout or token list: %s (%s).\n", describe(rec), why)
 	}
 	for i := range gone.Dropped {
 		a.print("Forgotten: %s.\n", describe(&gone.Dropped[i]))

@@ -105,6 +105,9 @@ func parseOnly(list string) ([]string, error) {
 		}
 		orgs = append(orgs, cred.Lower(org))
 	}
+	if list != "" && len(orgs) == 0 {
+		return nil, errors.New("the list of organisations has no name in it")
+	}
 	slices.Sort(orgs)
 	return slices.Compact(orgs), nil
 }

@@ -73,7 +73,7 @@ func describe(r *vault.Record) string {
 	if r.HasPath {
 		where += "/" + r.Path
 	}
-	what := map[vault.Kind]string{vault.PAT: "token", vault.Password: "password", vault.Entra: "access token"}[r.Kind]
+	what := map[vault.Kind]string{vault.PAT: "token", vault.Password: "password", vault.Entra: "access token", vault.Intent: "unfinished token"}[r.Kind]
 	if r.Account == "" {
 		return what + " for " + where
 	}
@@ -320,7 +320,11 @@ func (a *app) showStatus(st *status) {
 			a.print("Queue:   a token %q may have been made for %s; the next run looks for it\n", t.Name, t.Org)
 			continue
 		}
-		a.print("Queue:   %s of %s for %s is to be revoked; tried %d times, last: %s\n", t.ServerID, cred.Escape(t.Account), t.Org, t.Tries, cred.Escape(t.Reason))
+		tried := "not tried yet"
+		if t.Tries > 0 {
+			tried = "tried " + count(t.Tries, "time", "times") + ", last: " + cred.Escape(t.Reason)
+		}
+		a.print("Queue:   %s of %s for %s is to be revoked; %s\n", t.ServerID, cred.Escape(t.Account), t.Org, tried)
 	}
 	if len(st.Tokens) == 0 {
 		return

@@ -36,6 +36,9 @@ func (k *Keeper) access(ctx context.Context, t helper.Target, claims string) (si
 		return signedIn{}, ErrNobody
 	}
 	tenant := pinned(r, t.Org)
+	if k.tenant != "" {
+		tenant = k.tenant // of the token, wherever its organisation belongs by now
+	}
 	if tenant == "" || k.Insist {
 		// Only a person's own login may move an organisation to another tenant.
 		found, err := oauth.DiscoverTenant(ctx, k.OAuth, t.Org)

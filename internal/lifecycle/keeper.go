@@ -43,6 +43,7 @@ type Keeper struct {
 	Say     func(format string, args ...any) // a line for the person
 
 	revoking bool   // sign-ins that are kept only to revoke may be used
+	tenant   string // whose sign-in is used; "" for that of the organisation
 	prefer   string // the account whose token is to be renewed, where the URL names none
 }
 
@@ -188,7 +189,7 @@ func (k *Keeper) renew(ctx context.Context, t helper.Target) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if conn.Account != "" {
+	if s.account == "" { // the sign-in's own name is what finds it again
 		s.account = conn.Account
 	}
 	return k.issue(ctx, t.Org, s)

@@ -154,6 +154,12 @@ func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret,
 		if rec.Kind == vault.PAT {
 			dropPolicy(r, patPolicy, rec.Org, "") // it does give them out
 		}
+		for i := range r.List {
+			// A logout elsewhere may have taken the sign-in for one nobody needs.
+			if old := &r.List[i]; old.Kind == vault.Refresh && old.Tenant == rec.Tenant && cred.EqualFold(old.Account, rec.Account) {
+				old.Due = time.Time{}
+			}
+		}
 		Replace(r, &rec, now)
 		r.Remember(secret, rec.Expires, now)
 		r.Add(rec)

@@ -25,12 +25,17 @@ type Forgotten struct {
 // patrol made there. What cannot be reached is queued.
 func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (Forgotten, error) {
 	var gone Forgotten
-	var due []string
+	var due, pending []string
 	err := k.update(ctx, func(r *vault.Records) error {
-		gone, due = Forgotten{}, nil
+		gone, due, pending = Forgotten{}, nil, nil
 		left := map[[2]string]bool{} // organisation and account
 		now := k.Now()
 		r.Delete(func(rec *vault.Record) bool {
+			if Queued(rec) && doomed(rec) {
+				rec.Due = now // a person asks: do not wait for the next turn
+				due = append(due, rec.ID)
+				return false
+			}
 			if !rec.Answers() && rec.Kind != vault.Intent || !doomed(rec) {
 				return false
 			}
@@ -38,6 +43,7 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 				left[[2]string{rec.Org, rec.Account}] = true
 			}
 			if rec.Kind == vault.Intent {
+				pending = append(pending, rec.ID)
 				return false // whoever makes that token finds itself logged out
 			}
 			switch {
@@ -76,8 +82,16 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 			gone.Revoked = append(gone.Revoked, *rec)
 		}
 	}
+	for _, id := range pending {
+		if rec := after.Find(id); rec != nil {
+			gone.Queued = append(gone.Queued, *rec)
+		}
+	}
 	return gone, nil
 }
+
+// Queued reports whether a record is a token that is to be revoked.
+func Queued(rec *vault.Record) bool { return rec.Kind == vault.PAT && !rec.Due.IsZero() }
 
 // signOut notes a logout as one account, which is one of the whole organisation
 // when no other account has anything there.
@@ -98,7 +112,8 @@ func retireSignIns(r *vault.Records, now time.Time) {
 	of := func(rec *vault.Record) signIn { return signIn{rec.Tenant, cred.Lower(rec.Account)} }
 	needed := map[signIn]bool{}
 	for i := range r.List {
-		if rec := &r.List[i]; rec.Ours() && rec.Answers() {
+		// An intent is a token that is being made from its sign-in.
+		if rec := &r.List[i]; rec.Ours() && rec.Answers() || rec.Kind == vault.Intent && !signedOut(r, rec.Org, rec.Account) {
 			needed[of(rec)] = true
 		}
 	}
@@ -197,7 +212,7 @@ const idleTime = 100 * time.Millisecond
 // silently signs in as the owner of a record, without a person.
 func (k *Keeper) silently(ctx context.Context, rec vault.Record) (signedIn, error) {
 	quiet := *k
-	quiet.Person, quiet.Insist, quiet.revoking = false, false, true
+	quiet.Person, quiet.Insist, quiet.revoking, quiet.tenant = false, false, true, rec.Tenant
 	quiet.Say = func(string, ...any) {}
 	return quiet.access(ctx, helper.Target{Azure: true, Org: rec.Org, Account: rec.Account, HasAccount: true}, "")
 }
