@@ -45,7 +45,7 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{"age", "a file sealed by a passphrase, cached in the kernel keyring", func(p Place) Source { return ageFile{p} }},
-		{"kernel", "the kernel keyring alone: nothing to type, gone after a reboot", func(p Place) Source { return kernel{p.ID} }},
+		{"kernel", "the kernel keyring alone: nothing to type, gone after a reboot", func(p Place) Source { return kernel{p} }},
 	}
 }
 
