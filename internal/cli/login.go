@@ -73,7 +73,8 @@ func (a *app) loginBrowser(ctx context.Context, t helper.Target, f loginFlags) e
 	if err != nil {
 		return err
 	}
-	if _, err := s.ensure(ctx, f.key); err != nil {
+	before, err := s.ensure(ctx, f.key)
+	if err != nil {
 		return err
 	}
 	k, err := s.keeper(true)
@@ -87,6 +88,10 @@ func (a *app) loginBrowser(ctx context.Context, t helper.Target, f loginFlags) e
 	}
 	if err := s.reportLogin(*rec); err != nil {
 		return err
+	}
+	// patrol cannot revoke what the portal made, so the person is told.
+	if old := before.Find(rec.Predecessor); old != nil && old.Kind == vault.PAT && old.ServerID == "" && !old.Dead(a.Now()) {
+		a.note("the token you had pasted is forgotten, and still works on the server; revoke it there: %s", tokensPage(t.Org))
 	}
 	return a.flushed(k.Flush(ctx))
 }
