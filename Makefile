@@ -13,7 +13,7 @@ LDFLAGS := -s -w -X github.com/gitpatrol/patrol/internal/cli.version=$(VERSION)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo demo-shell test race fuzz modules conformance gits browser lint cross bench man install clean
+.PHONY: all build demo demo-shell test race modules conformance gits browser lint cross bench man install clean
 
 all: build
 

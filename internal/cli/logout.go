@@ -22,9 +22,9 @@ func logoutCommand(a *app) *cobra.Command {
 		Long: `Forget every token and password kept for an organisation, or for the host of a
 URL; where the URL has a user name, those of that account alone. Tokens that
 patrol made are revoked on the server; one that cannot be reached now is revoked
-by a later run. A token that was pasted goes on working until it is revoked in
-the portal; the page is printed. Without a name, the only organisation there is
-a token for is meant.`,
+by the next login, logout or token list. A token that was pasted goes on working
+until it is revoked in the portal; the page is printed. Without a name, the only
+organisation there is a token for is meant.`,
 		Example: `  patrol logout contoso
   patrol logout https://git.example.com
   patrol logout --all`,

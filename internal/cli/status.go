@@ -317,7 +317,7 @@ func (a *app) showStatus(st *status) {
 	}
 	for _, t := range st.Queue {
 		if t.ServerID == "" {
-			a.print("Queue:   a token %q may have been made for %s; the next run looks for it\n", t.Name, t.Org)
+			a.print("Queue:   a token %q may have been made for %s; the next login, logout or token list looks for it\n", t.Name, t.Org)
 			continue
 		}
 		tried := "not tried yet"
