@@ -218,8 +218,8 @@ func processesOf(dir string) []string {
 // volatile is what differs from run to run.
 var volatile = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\dZ| UTC)|\b[0-9a-f]{16}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{7,}\.\.[0-9a-f]{7,}\b`)
 
-// checkExcerpt compares the README with the demo: it has every heading, every
-// line of it is one of the demo, and they are in the demo's order.
+// checkExcerpt compares the README with the demo: every line of it is one of the
+// demo's, and they are in the demo's order.
 func checkExcerpt(t *testing.T, output string) {
 	t.Helper()
 	_, rest, found := strings.Cut(read(t, "../README.md"), "\n```text\n== 1.")
@@ -231,9 +231,6 @@ func checkExcerpt(t *testing.T, output string) {
 	if !strings.Contains(output, "in the kernel keyring for") {
 		t.Log("no kernel keyring on this machine: only the headings are compared")
 		excerpt = strings.Join(headings(excerpt), "\n")
-	}
-	if have, want := headings(excerpt), headings(output); strings.Join(have, "\n") != strings.Join(want, "\n") {
-		t.Errorf("the README has these headings: %q, the demo %q", have, want)
 	}
 	left := strings.Split(volatile.ReplaceAllString(output, "*"), "\n")
 	for _, line := range strings.Split(volatile.ReplaceAllString(excerpt, "*"), "\n") {
