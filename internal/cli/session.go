@@ -30,6 +30,8 @@ type session struct {
 	config *git.Config
 	ask    bool // a person may be asked
 	key    vault.Key
+
+	because string // why patrol chose the key source that it chose in this run
 }
 
 // session finds the vault and reads Git's configuration, once.
@@ -162,7 +164,7 @@ func (s *session) cache(h vault.Header) {
 }
 
 func (s *session) place(id string) keys.Place {
-	return keys.Place{Vault: s.vault, ID: id, Passphrase: s.askPassphrase}
+	return keys.Place{Vault: s.vault, ID: id, Passphrase: s.askPassphrase, Getenv: s.getenv, Desktop: s.ask && s.personThere()}
 }
 
 // setAside moves a vault that cannot be opened out of the way, if it still
@@ -202,7 +204,7 @@ func (s *session) ensure(ctx context.Context, source string) (*vault.Records, er
 	if !errors.Is(err, vault.ErrNone) {
 		return r, err
 	}
-	kind, err := s.chooseSource(source)
+	kind, err := s.chooseSource(ctx, source)
 	if err != nil {
 		return nil, err
 	}
@@ -230,9 +232,8 @@ func (s *session) ensure(ctx context.Context, source string) (*vault.Records, er
 }
 
 // chooseSource decides where the key of a new vault is kept: as asked, as
-// configured, else a passphrase where a person can give one, else the kernel
-// keyring where that is ours alone.
-func (s *session) chooseSource(asked string) (keys.Kind, error) {
+// configured, else where it is best on this machine.
+func (s *session) chooseSource(ctx context.Context, asked string) (keys.Kind, error) {
 	if e, ok := s.config.Get("patrol.keySource"); ok && asked == "" {
 		asked = e.Value
 	}
@@ -243,14 +244,20 @@ func (s *session) chooseSource(asked string) (keys.Kind, error) {
 		}
 		return kind, nil
 	}
-	if s.canAsk() || s.hasPassphraseSource() {
-		return keys.Find("age")
+	kind, verdicts, err := keys.Choose(ctx, s.machine())
+	switch {
+	case errors.Is(err, keys.ErrNoneFits):
+		return kind, failed("patrol setup --key age, or --key kernel if that is what you want", "%v", err)
+	case errors.Is(err, vault.ErrLocked):
+		return kind, signIn("patrol setup", "%v", err)
 	}
-	if keys.KernelShared(s.getenv) {
-		return keys.Kind{}, failed("patrol setup --key age, or --key kernel if that is what you want",
-			"this container shares its kernel keyring with others of the same user, so patrol does not choose it by itself")
-	}
-	return keys.Find("kernel")
+	s.because = keys.Because(verdicts)
+	return kind, err
+}
+
+// machine is what the choice of a key source looks at.
+func (s *session) machine() keys.Machine {
+	return keys.Machine{Place: s.place(""), Root: "/", Person: s.canAsk(), Passphrase: s.hasPassphraseSource()}
 }
 
 func sourceNames() string {

@@ -179,10 +179,13 @@ func (s *session) setupVault(ctx context.Context, source string, only []string, 
 		return err
 	}
 	s.print("The vault is %s; its key: %s.\n", s.vault.Path(), f.Source)
+	if s.because != "" {
+		s.print("patrol chose that place for the key: %s.\n", s.because)
+	}
 	if f.Source == "kernel" {
 		s.note("the key is gone after a reboot, and with it every stored password and token")
 	}
-	if _, err := keyring.Remaining(f.ID); err == nil && keys.KernelShared(s.getenv) {
+	if _, err := keyring.Remaining(f.ID); err == nil && s.machine().KernelShared() {
 		s.note("this container shares its kernel keyring, where the key is while unlocked, with others of the same user")
 	}
 	return nil

@@ -91,3 +91,14 @@ func (a ageFile) Remove(context.Context) error {
 	}
 	return err
 }
+
+// Probe needs no more than what Choose itself tries first: a directory for the
+// file. A passphrase is asked for only when there is a key to seal.
+func (a ageFile) Probe(context.Context) error { return a.place.Vault.Try() }
+
+func ageUnfit(m Machine) string {
+	if m.Person || m.Passphrase {
+		return ""
+	}
+	return "nobody is here to choose a passphrase, and no patrol.passphraseCommand is configured"
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/vault"
@@ -63,4 +64,27 @@ func (k kernel) elsewhere() bool {
 	boot, namespace, ok := strings.Cut(string(kept), " ")
 	nowBoot, nowNamespace, here := strings.Cut(where(), " ")
 	return err == nil && ok && here && boot == nowBoot && namespace != nowNamespace
+}
+
+// Probe leaves the file beside the vault alone: it may tell of a real key.
+func (k kernel) Probe(context.Context) error {
+	key := vault.NewKey()
+	if err := keyring.Save(k.place.ID, key, time.Minute); err != nil {
+		return err
+	}
+	got, err := keyring.Load(k.place.ID)
+	if err == nil && got.ID() != key.ID() {
+		err = fmt.Errorf("kernel keyring: %w: what was written is not what is read", vault.ErrNoSource)
+	}
+	return errors.Join(err, keyring.Clear(k.place.ID))
+}
+
+func kernelUnfit(m Machine) string {
+	switch kind, _ := m.mount(); {
+	case m.KernelShared():
+		return "this container shares its kernel keyring with others of the same user, so patrol does not choose it by itself"
+	case network(kind):
+		return "the home directory is on another machine, and the vault there would have no key where it is used from elsewhere"
+	}
+	return ""
 }

@@ -32,6 +32,12 @@ type Place struct {
 	// new one is being chosen. It answers vault.ErrLocked when nobody can be
 	// asked.
 	Passphrase func(ctx context.Context, fresh bool) (cred.Secret, error)
+
+	Getenv func(string) string // the environment, which names the session bus
+
+	// Desktop: the person at the desktop may be asked there, once, to unlock
+	// the Secret Service.
+	Desktop bool
 }
 
 // Kind is one way to keep keys.
@@ -39,13 +45,26 @@ type Kind struct {
 	Name string // in the vault's header and in patrol.keySource
 	Help string
 	Open func(Place) Source
+	Why  string // what speaks for it, where Choose takes it by itself
+
+	// Unfit says why Choose must not take it by itself on a machine where it
+	// works, "" where it may. nil: never by itself.
+	Unfit func(Machine) string
 }
 
 // Kinds lists every key source, the preferred first.
 func Kinds() []Kind {
 	return []Kind{
-		{"age", "a file sealed by a passphrase, cached in the kernel keyring", func(p Place) Source { return ageFile{p} }},
-		{"kernel", "the kernel keyring alone: nothing to type, gone after a reboot", func(p Place) Source { return kernel{p} }},
+		{
+			Name: "age", Help: "a file sealed by a passphrase, cached in the kernel keyring",
+			Open: func(p Place) Source { return ageFile{p} },
+			Why:  "a passphrase can be had here", Unfit: ageUnfit,
+		},
+		{
+			Name: "kernel", Help: "the kernel keyring alone: nothing to type, gone after a reboot",
+			Open: func(p Place) Source { return kernel{p} },
+			Why:  "it works without a person, until the next reboot", Unfit: kernelUnfit,
+		},
 	}
 }
 

@@ -61,6 +61,8 @@ func checkDir(dir string) error {
 	return nil
 }
 
+func checkParents(string) error { return nil }
+
 func makeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 // replaceFile writes data to temp in dir and renames it to name. A reader that

@@ -1,6 +1,14 @@
 package vault
 
-import "path/filepath"
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
 
 // ReadPrivate reads a small file that a key source keeps beside the vault,
 // under the same rules as the vault itself.
@@ -18,4 +26,40 @@ func (v *Vault) WritePrivate(name string, data []byte) error {
 		return err
 	}
 	return replaceFile(v.dir, name+".new", name, data)
+}
+
+// Try writes, reads and deletes a throw-away file where the vault is, under the
+// same rules. Where its directory is not there yet, it tries the nearest one
+// above, and makes none.
+func (v *Vault) Try() error {
+	dir := v.dir
+	err := checkDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = checkParents(dir); err == nil {
+			dir = nearest(dir)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	name := ".patrol-tries-" + rand.Text()[:16]
+	path := filepath.Join(dir, name)
+	text := []byte("patrol tries whether it can write here\n")
+	if err := replaceFile(dir, name+".new", name, text); err != nil {
+		return err
+	}
+	got, err := readFile(path, int64(len(text)))
+	if err == nil && !bytes.Equal(got, text) {
+		err = fmt.Errorf("%s: what was written is not what is read", path)
+	}
+	return errors.Join(err, os.Remove(path))
+}
+
+// nearest is the deepest directory of dir's path that is there.
+func nearest(dir string) string {
+	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
+		if info, err := os.Stat(parent); err == nil && info.IsDir() || parent == filepath.Dir(parent) {
+			return parent
+		}
+	}
 }
