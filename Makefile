@@ -33,7 +33,7 @@ test: lint race modules conformance gits browser
 
 # The race detector needs cgo, and so a C compiler.
 race:
-	tools/need.sh git gcc libc6-dev:cc
+	tools/need.sh git gcc libc6-dev:cc openssh-client:ssh
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 # Clients and servers nobody here wrote, each in a module of its own:

@@ -45,7 +45,11 @@ const scriptSeed = `{
 
 func cmdEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
-	need(ts, !neg && len(args) <= 1 && s.emulator == nil, "emulator [SEED], once")
+	withSSH := len(args) > 0 && args[0] == "-ssh"
+	if withSSH {
+		args = args[1:]
+	}
+	need(ts, !neg && len(args) <= 1 && s.emulator == nil, "emulator [-ssh] [SEED], once")
 	text := scriptSeed
 	switch {
 	case len(args) == 1 && args[0] == "example":
@@ -55,7 +59,7 @@ func cmdEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	seed, err := emulator.ParseSeed([]byte(text))
 	ts.Check(err)
-	e, err := emulator.New(emulator.Config{Seed: seed, Dir: filepath.Join(s.work, ".emulator"), Clock: time.Now})
+	e, err := emulator.New(emulator.Config{Seed: seed, Dir: filepath.Join(s.work, ".emulator"), Clock: time.Now, SSH: withSSH})
 	ts.Check(err)
 	ts.Check(e.Start())
 	ts.Defer(func() { _ = e.Close() })

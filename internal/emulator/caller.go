@@ -17,6 +17,7 @@ const (
 	CredentialBasic  Credential = "basic"  // some other user name and password
 	CredentialBearer Credential = "bearer" // an OAuth access token
 	CredentialCookie Credential = "cookie" // a person's browser
+	CredentialSSHKey Credential = "sshkey" // the signature of an SSH key
 	CredentialOther  Credential = "other"
 )
 

@@ -23,6 +23,7 @@ type State struct {
 	Organizations []StateOrganization `json:"organizations"`
 	Users         []string            `json:"users"`
 	PATs          []PAT               `json:"pats"`
+	SSHKeys       []SSHKey            `json:"sshKeys"`
 	Faults        []Fault             `json:"faults"`
 	Requests      int                 `json:"requests"`
 }
@@ -68,6 +69,7 @@ func controlCalls() map[string]func(*Emulator, *http.Request) (any, error) {
 		"POST user":     (*Emulator).controlUser,
 		"POST totp":     (*Emulator).controlTOTP,
 		"POST bearer":   (*Emulator).controlBearer,
+		"POST sshkey":   (*Emulator).controlSSHKey,
 		"GET faults":    func(e *Emulator, _ *http.Request) (any, error) { return e.Faults(), nil },
 		"POST faults":   (*Emulator).controlAddFault,
 		"DELETE faults": (*Emulator).controlClearFaults,
@@ -178,4 +180,25 @@ func (e *Emulator) controlAddFault(r *http.Request) (any, error) {
 
 func (e *Emulator) controlClearFaults(r *http.Request) (any, error) {
 	return map[string]int{"cleared": e.ClearFaults(r.URL.Query()["id"]...)}, nil
+}
+
+// SSHKeyChange is the body of the control call "sshkey": a key to add, or the
+// id of one to delete.
+type SSHKeyChange struct {
+	User         string `json:"user,omitempty"`
+	Organization string `json:"organization,omitempty"`
+	Name         string `json:"name,omitempty"`
+	PublicKey    string `json:"publicKey,omitempty"`
+	Delete       string `json:"delete,omitempty"`
+}
+
+func (e *Emulator) controlSSHKey(r *http.Request) (any, error) {
+	var c SSHKeyChange
+	if err := readControl(r, &c); err != nil {
+		return nil, err
+	}
+	if c.Delete != "" {
+		return map[string]string{"deleted": c.Delete}, e.DeleteSSHKey(c.Delete)
+	}
+	return e.AddSSHKey(c.User, c.Organization, c.Name, c.PublicKey)
 }

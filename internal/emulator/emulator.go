@@ -29,6 +29,9 @@ type Config struct {
 	Listen string
 	// GitPath is the git program. Empty: the one of PATH.
 	GitPath string
+	// SSH serves Git over SSH as well. It is a choice because making a host key
+	// takes a tenth of a second.
+	SSH bool
 	// Log, if not nil, gets one line for each request.
 	Log io.Writer
 }
@@ -40,6 +43,7 @@ type Emulator struct {
 	world         *world
 	clock         clock
 	pats          patStore
+	sshKeys       sshStore
 	faults        faultTable
 	log           requestLog
 	ca            *authority
@@ -51,6 +55,7 @@ type Emulator struct {
 
 	listener net.Listener
 	tunnels  *tunnels
+	ssh      *sshServer   // Git over SSH
 	outer    *http.Server // the proxy and control side
 	inner    *http.Server // the service, inside tunnels
 	stop     context.CancelFunc
@@ -148,12 +153,24 @@ func (e *Emulator) Start() error {
 	if err != nil {
 		return err
 	}
+	if e.config.SSH {
+		if err := e.listenSSH(); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.stop, e.listener = cancel, listener
 	e.tunnels = newTunnels(e.ca, listener.Addr())
 	e.outer = newServer(ctx, http.HandlerFunc(e.serveOuter))
 	e.inner = newServer(ctx, http.HandlerFunc(e.serveInner))
 	e.inner.ConnContext = withHost
+	if e.ssh != nil {
+		e.running.begin()
+		go func() {
+			defer e.running.end()
+			e.serveSSH(ctx)
+		}()
+	}
 	for server, on := range map[*http.Server]net.Listener{e.outer: e.listener, e.inner: e.tunnels} {
 		e.running.begin()
 		go func() {
@@ -174,6 +191,9 @@ func (e *Emulator) Close() error {
 	e.close.Do(func() {
 		e.stop()
 		err = errors.Join(e.outer.Close(), e.inner.Close())
+		if e.ssh != nil {
+			err = errors.Join(err, e.ssh.stop())
+		}
 		e.running.wait()
 	})
 	return err

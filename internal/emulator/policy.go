@@ -55,6 +55,12 @@ type OrgPolicy struct {
 	PATUsers      []string `json:"patUsers,omitempty"`
 	PackagingPATs bool     `json:"packagingPats,omitempty"`
 
+	// SSHOff is Policy.DisallowSecureShell: no keys are added and none works.
+	SSHOff bool `json:"sshOff,omitempty"`
+	// SSHExpiredWorks is Policy.ValidateSshKeyExpiration switched off: a key
+	// still works after its year.
+	SSHExpiredWorks bool `json:"sshExpiredWorks,omitempty"`
+
 	// ClaimsChallenge refuses bearer tokens issued before it was set, with
 	// 401 insufficient_claims.
 	ClaimsChallenge bool `json:"claimsChallenge,omitempty"`

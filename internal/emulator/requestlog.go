@@ -18,8 +18,8 @@ type Request struct {
 	Path       string     `json:"path"`
 	Service    string     `json:"service,omitempty"` // of Git, such as git-upload-pack
 	Status     int        `json:"status"`            // 0: the connection was dropped
-	Credential Credential `json:"credential"`        // none, pat, basic, bearer, cookie or other
-	PAT        string     `json:"pat,omitempty"`     // id of a known token
+	Credential Credential `json:"credential"`        // none, pat, basic, bearer, cookie, sshkey or other
+	PAT        string     `json:"pat,omitempty"`     // id of a known token or SSH key
 	Fault      string     `json:"fault,omitempty"`   // id of the fault that answered
 }
 
@@ -34,21 +34,28 @@ type requestLog struct {
 }
 
 // add records a finished request.
-func (l *requestLog) add(rec *recorder) {
+func (l *requestLog) add(rec *recorder) { l.record(rec.entry) }
+
+// record adds an entry.
+func (l *requestLog) record(entry Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.entries) >= maxLogged {
 		l.entries = append(l.entries[:0:0], l.entries[maxLogged/10:]...)
 	}
-	l.entries = append(l.entries, rec.entry)
+	l.entries = append(l.entries, entry)
 	if l.echo != nil {
-		fmt.Fprintln(l.echo, rec.entry)
+		fmt.Fprintln(l.echo, entry)
 	}
 }
 
 // String is the entry on one line.
 func (r Request) String() string {
-	s := fmt.Sprintf("%s %3d %-7s https://%s%s", r.Time.Format(time.RFC3339), r.Status, r.Method, r.Host, r.Path)
+	scheme := "https"
+	if r.Method == methodSSH {
+		scheme = "ssh"
+	}
+	s := fmt.Sprintf("%s %3d %-7s %s://%s%s", r.Time.Format(time.RFC3339), r.Status, r.Method, scheme, r.Host, r.Path)
 	for _, extra := range []struct{ name, value string }{
 		{"service", r.Service}, {"credential", string(r.Credential)}, {"pat", r.PAT}, {"fault", r.Fault},
 	} {

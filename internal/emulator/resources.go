@@ -9,6 +9,8 @@ import "net/http"
 func resources() []resource {
 	return []resource{
 		patResource(),
+		sessionTokenResource(),
+		hierarchyQueryResource(),
 		{
 			ID: "00d9565f-ed9c-4a06-9a50-00e7896ccab4", Area: "Location", ResourceName: "ConnectionData",
 			RouteTemplate: "_apis/{resource}", ResourceVersion: 1, MinVersion: "1.0", MaxVersion: "7.2", ReleasedVersion: "0.0",

@@ -102,7 +102,7 @@ func (e *Emulator) CAFile() string { return filepath.Join(e.config.Dir, "ca.pem"
 // name for the authority. An inherited exception for the service's hosts is
 // cleared, or the client would reach the real one.
 func (e *Emulator) Env() []string {
-	return []string{
+	env := []string{
 		"AZDO_EMULATOR=" + e.ProxyURL(),
 		"HTTPS_PROXY=" + e.ProxyURL(),
 		"https_proxy=" + e.ProxyURL(),
@@ -114,4 +114,9 @@ func (e *Emulator) Env() []string {
 		"REQUESTS_CA_BUNDLE=" + e.CAFile(),
 		"NODE_EXTRA_CA_CERTS=" + e.CAFile(),
 	}
+	if e.ssh != nil {
+		env = append(env, "AZDO_EMULATOR_SSH_CONFIG="+e.SSHConfigFile(),
+			"GIT_SSH_COMMAND=ssh -F '"+strings.ReplaceAll(e.SSHConfigFile(), "'", `'\''`)+"'")
+	}
+	return env
 }

@@ -12,11 +12,14 @@ import (
 )
 
 // isSettings recognizes {org}/_usersSettings/tokens, where the service's own
-// page of tokens is.
+// page of tokens is, and .../keys, its page of SSH keys.
 func isSettings(t target) bool {
-	return t.plane == planeCore && len(t.segments) == 2 &&
-		strings.EqualFold(t.segments[0], "_usersSettings") && strings.EqualFold(t.segments[1], "tokens")
+	return t.plane == planeCore && len(t.segments) == 2 && strings.EqualFold(t.segments[0], "_usersSettings") &&
+		(strings.EqualFold(t.segments[1], "tokens") || isKeysPage(t))
 }
+
+// isKeysPage tells the page of keys from the page of tokens.
+func isKeysPage(t target) bool { return strings.EqualFold(t.segments[1], "keys") }
 
 // settingsCall is one request for the page.
 type settingsCall struct {
@@ -25,6 +28,7 @@ type settingsCall struct {
 	org     *organization
 	user    *user
 	session *webSession
+	page    string // "tokens" or "keys"
 }
 
 // serveSettings shows the page of tokens to whoever is signed in, and sends
@@ -36,7 +40,11 @@ func (e *Emulator) serveSettings(rec *recorder, r *http.Request, t target) {
 		return
 	}
 	rec.entry.Credential = CredentialCookie
-	c := &settingsCall{w: rec, r: r, org: t.org, user: e.world.user(x.upn), session: x}
+	c := &settingsCall{w: rec, r: r, org: t.org, user: e.world.user(x.upn), session: x, page: "tokens"}
+	show := e.showSettings
+	if isKeysPage(t) {
+		c.page, show = "keys", e.showKeys
+	}
 	if c.user == nil || !e.isMember(c.user, t.org) {
 		writePage(rec, http.StatusUnauthorized, "Access Denied", "TF400813: The user '"+x.upn+"' is not authorized to access this resource.")
 		return
@@ -44,7 +52,7 @@ func (e *Emulator) serveSettings(rec *recorder, r *http.Request, t target) {
 	setUserData(rec, c.user)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		e.showSettings(c)
+		show(c)
 	case http.MethodPost:
 		e.changeSettings(c)
 	default:
@@ -60,7 +68,7 @@ func (e *Emulator) changeSettings(c *settingsCall) {
 	origin := c.r.Header.Get("Origin")
 	if c.r.ParseForm() != nil || origin != "" && origin != "https://"+domainCore && origin != "null" ||
 		subtle.ConstantTimeCompare([]byte(c.r.PostForm.Get("csrf")), []byte(c.session.csrf)) != 1 {
-		writePage(c.w, http.StatusForbidden, "Personal Access Tokens", "This form did not come from the page of tokens. Open the page again.")
+		writePage(c.w, http.StatusForbidden, "Personal Access Tokens", "This form did not come from the page of "+c.page+". Open the page again.")
 		return
 	}
 	var f flash
@@ -71,12 +79,16 @@ func (e *Emulator) changeSettings(c *settingsCall) {
 		f = e.settingsRegenerate(c)
 	case "revoke":
 		f = e.settingsRevoke(c)
+	case "addkey":
+		f = e.settingsAddKey(c)
+	case "deletekey":
+		f = e.settingsDeleteKey(c)
 	default:
 		f = flash{message: "Nothing was done.", bad: true}
 	}
 	e.leaveFlash(c.session, f)
-	c.w.Header().Set("Location", "https://"+domainCore+"/"+url.PathEscape(c.org.name)+"/_usersSettings/tokens")
-	writePage(c.w, http.StatusSeeOther, "Object moved", "Back to the page of tokens.")
+	c.w.Header().Set("Location", "https://"+domainCore+"/"+url.PathEscape(c.org.name)+"/_usersSettings/"+c.page)
+	writePage(c.w, http.StatusSeeOther, "Object moved", "Back to the page of "+c.page+".")
 }
 
 // settingsCreate makes a token from the form.

@@ -13,6 +13,7 @@ func (e *Emulator) State() State {
 		CAFile:   e.CAFile(),
 		Users:    []string{},
 		PATs:     e.PATs(),
+		SSHKeys:  e.SSHKeys(),
 		Faults:   e.Faults(),
 		Requests: len(e.Requests()),
 	}

@@ -31,7 +31,7 @@ type subcommand struct {
 
 // subcommands lists all commands in the order of the help.
 func subcommands() []subcommand {
-	return []subcommand{serve(), seed(), mint(), revoke(), clock(), log(), fault(), policy(), user(), totp(), bearer(), state(), token()}
+	return []subcommand{serve(), seed(), mint(), revoke(), clock(), log(), fault(), policy(), user(), totp(), bearer(), sshkey(), state(), token()}
 }
 
 // usageError is a mistake in the command line: exit code 2.

@@ -87,7 +87,7 @@ func (o serveOptions) start(p Program) (*emulator.Emulator, error) {
 	if err != nil {
 		return nil, hinted("azdo-emulator seed > seed.json", "%w", err)
 	}
-	config := emulator.Config{Seed: seed, Dir: o.dir, Clock: p.Now, Listen: o.listen}
+	config := emulator.Config{Seed: seed, Dir: o.dir, Clock: p.Now, Listen: o.listen, SSH: true}
 	if o.verbose {
 		config.Log = p.Stderr
 	}
