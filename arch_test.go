@@ -31,10 +31,11 @@ func imports() map[string]string {
 		"internal/helper":  "internal/cred internal/vault",
 		"internal/azdo":    "internal/cred",
 		"internal/oauth":   "internal/cred",
+		"internal/foreign": "internal/azdo internal/cred",
 		"internal/host":    "internal/azdo internal/cred internal/helper internal/oauth internal/vault",
 		"internal/lifecycle": "internal/azdo internal/cred internal/helper internal/host internal/keyring internal/keys " +
 			"internal/oauth internal/vault",
-		"internal/cli": "internal/azdo internal/cred internal/git internal/helper internal/host internal/keyring internal/keys " +
+		"internal/cli": "internal/azdo internal/cred internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
 			"internal/lifecycle internal/oauth internal/term internal/vault",
 
 		"internal/emulator":         "",
@@ -160,6 +161,8 @@ func revealers() []string {
 		"internal/cli/session.go",       // an empty passphrase
 		"internal/cred/reply.go",        // to Git
 		"internal/cred/request.go",      // to patrol, on a pipe
+		"internal/foreign/file.go",      // another secret in the place of one, in a file
+		"internal/foreign/url.go",       // how a URL spells one
 		"internal/helper/get.go",        // whether Git could take it
 		"internal/helper/store.go",      // an empty password
 		"internal/keys/agefile.go",      // the passphrase, to age

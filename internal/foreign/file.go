@@ -1,0 +1,182 @@
+package foreign
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/cred"
+)
+
+// The reasons for leaving a file alone.
+var (
+	ErrUnsafe  = errors.New("it is not safe to touch")
+	ErrChanged = errors.New("it was changed meanwhile")
+	ErrLocked  = errors.New("another program is changing it")
+	ErrTooBig  = errors.New("it is too large for a file of its kind")
+)
+
+// File is a file as it was read.
+type File struct {
+	Format  Format
+	Place   Place
+	Entries []Entry
+
+	real string // Path without links
+	data []byte
+	info os.FileInfo
+}
+
+// Read reads the file of a format. A file that is not there is fs.ErrNotExist.
+func Read(format Format, place Place) (*File, error) {
+	real, err := filepath.EvalSymlinks(place.Path)
+	if err != nil {
+		return nil, err
+	}
+	data, info, err := readOwn(real, format.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", place.Path, err)
+	}
+	f := &File{Format: format, Place: place, real: real, data: data, info: info}
+	f.Entries = parse(format, data)
+	return f, nil
+}
+
+// parse reads the entries, and beside them the tokens that stand where the
+// format has no credentials, such as in a comment.
+func parse(format Format, data []byte) []Entry {
+	entries := format.Parse(data)
+	for i := range entries {
+		e := &entries[i]
+		if info, ok := azdo.InspectPAT(e.Secret); e.Secret.IsSet() && ok && info.Checksum {
+			e.Token = true
+		}
+	}
+	for _, found := range tokens(data) {
+		inside := func(e Entry) bool { return e.value.from < found.value.to && found.value.from < e.value.to }
+		if !slices.ContainsFunc(entries, inside) {
+			entries = append(entries, found)
+		}
+	}
+	lines := newLines(data)
+	for i := range entries {
+		entries[i].Line = lines.number(entries[i].value.from)
+	}
+	return entries
+}
+
+// Remove takes an entry out of the file: all of its bytes, and no others.
+func (f *File) Remove(e Entry) error {
+	now, err := f.find(e)
+	if err != nil {
+		return err
+	}
+	return f.replace(now.cut, "")
+}
+
+// Replace writes another secret in the place of the entry's.
+func (f *File) Replace(e Entry, secret cred.Secret) error {
+	now, err := f.find(e)
+	if err != nil {
+		return err
+	}
+	return f.replace(now.value, now.encode(secret.Reveal()))
+}
+
+// find is where an entry is now: those above it may have been removed.
+func (f *File) find(e Entry) (Entry, error) {
+	for _, now := range f.Entries {
+		if now.Protocol == e.Protocol && now.Host == e.Host && now.Path == e.Path && now.User == e.User && now.Secret.Equal(e.Secret) {
+			return now, nil
+		}
+	}
+	return e, fmt.Errorf("%s: %w", f.Place.Path, ErrChanged)
+}
+
+// replace changes the file to what it is with other bytes in one place, and
+// reads it anew.
+func (f *File) replace(at span, with string) error {
+	data := slices.Concat(f.data[:at.from], []byte(with), f.data[at.to:])
+	if err := f.write(data); err != nil {
+		return fmt.Errorf("%s: %w", f.Place.Path, err)
+	}
+	again, err := Read(f.Format, f.Place)
+	if err != nil {
+		return err
+	}
+	*f = *again
+	return nil
+}
+
+// write replaces the file. The new one is written under the name that Git uses
+// as a lock for its own files, so that neither loses what the other writes, and
+// it never holds what is taken out.
+func (f *File) write(data []byte) (err error) {
+	if err := f.checkPlace(); err != nil {
+		return err
+	}
+	temp := f.real + ".lock"
+	out, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w (if none is, remove %s)", ErrLocked, temp)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = out.Close()
+			_ = os.Remove(temp)
+		}
+	}()
+	if _, err := out.Write(data); err != nil {
+		return err
+	}
+	if err := keepOwner(out, f.info); err != nil {
+		return err
+	}
+	if err := out.Chmod(f.info.Mode().Perm()); err != nil {
+		return err
+	}
+	if err := errors.Join(out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	now, info, err := readOwn(f.real, f.Format.Limit)
+	if err == nil && (!os.SameFile(info, f.info) || !bytes.Equal(now, f.data)) {
+		err = ErrChanged
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(temp, f.real)
+}
+
+// checkPlace refuses to write where a link leads out of the home or the
+// repository, where another name would keep the old content, and where others
+// could put another file in its place.
+func (f *File) checkPlace() error {
+	real, err := filepath.EvalSymlinks(f.Place.Path)
+	if err != nil {
+		return err
+	}
+	if real != f.real {
+		return ErrChanged
+	}
+	root, err := filepath.EvalSymlinks(f.Place.Root)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(real, strings.TrimSuffix(root, string(filepath.Separator))+string(filepath.Separator)) {
+		return fmt.Errorf("%w: it is a link to %s, outside of %s", ErrUnsafe, real, f.Place.Root)
+	}
+	if links(f.info) > 1 {
+		return fmt.Errorf("%w: it has a second name (a hard link), which would keep the secret", ErrUnsafe)
+	}
+	return checkDir(filepath.Dir(real))
+}
