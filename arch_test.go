@@ -18,14 +18,15 @@ const module = "github.com/gitpatrol/patrol"
 // it imitates. A package that is not here yet needs a line.
 func imports() map[string]string {
 	return map[string]string{
-		"cmd/git-credential-patrol": "internal/cred internal/helper internal/keyring internal/vault",
-		"cmd/patrol":                "internal/cli internal/term",
+		"cmd/git-credential-patrol": "internal/cred internal/harden internal/helper internal/keyring internal/vault",
+		"cmd/patrol":                "internal/cli internal/harden internal/term",
 		"cmd/azdo-emulator":         "internal/emulator/command",
 
-		"internal/cred":    "",
+		"internal/harden":  "",
+		"internal/cred":    "internal/harden",
 		"internal/git":     "",
 		"internal/term":    "internal/cred",
-		"internal/vault":   "internal/cred",
+		"internal/vault":   "internal/cred internal/harden",
 		"internal/keyring": "internal/vault",
 		"internal/keys":    "internal/cred internal/keyring internal/vault",
 		"internal/helper":  "internal/cred internal/vault",

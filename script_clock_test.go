@@ -15,6 +15,7 @@ import (
 
 	"github.com/gitpatrol/patrol/internal/cli"
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/term"
@@ -37,6 +38,8 @@ func movedNow() time.Time {
 }
 
 func patrolMain() int {
+	harden.Process()
+	harden.Lock()
 	executable, err := os.Executable()
 	if err != nil {
 		executable = os.Args[0]
@@ -49,6 +52,7 @@ func patrolMain() int {
 }
 
 func helperMain() int {
+	harden.Process()
 	p := helper.Program{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Dir: func() (string, error) { return vault.DefaultDir(os.Getenv) }, Now: movedNow, Key: keyring.Load,

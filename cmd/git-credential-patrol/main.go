@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/vault"
@@ -20,6 +21,7 @@ import (
 const inputWait = time.Minute
 
 func main() {
+	harden.Process()
 	stdin, heard := input(time.Now().Add(inputWait))
 	p := helper.Program{
 		Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr,

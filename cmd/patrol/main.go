@@ -9,18 +9,23 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/cli"
+	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/term"
 )
 
 func main() {
+	harden.Process()
+	harden.Lock()
 	executable, err := os.Executable()
 	if err != nil {
 		executable = os.Args[0]
 	}
 	hostname, _ := os.Hostname()
-	os.Exit(cli.Main(context.Background(), cli.Env{
+	code := cli.Main(context.Background(), cli.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: os.Environ(), Executable: executable, Hostname: hostname, Now: time.Now, Terminal: term.Open,
 		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
-	}))
+	})
+	harden.Wipe()
+	os.Exit(code)
 }

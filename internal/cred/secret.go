@@ -3,6 +3,8 @@ package cred
 import (
 	"crypto/subtle"
 	"fmt"
+
+	"github.com/gitpatrol/patrol/internal/harden"
 )
 
 // Secret holds a password, token or key that no formatting verb, JSON or slog
@@ -14,8 +16,18 @@ type Secret struct{ p *string }
 // redacted is what every printer gets instead of the secret.
 const redacted = "[secret]"
 
-// NewSecret wraps s. An empty s makes a present but empty Secret.
-func NewSecret(s string) Secret { return Secret{&s} }
+// NewSecret keeps a copy of s, where the program has locked memory in that. An
+// empty s makes a present but empty Secret.
+func NewSecret(s string) Secret {
+	kept := harden.Keep(s)
+	return Secret{&kept}
+}
+
+// SecretFromBytes is NewSecret for bytes, which the caller may then clear.
+func SecretFromBytes(b []byte) Secret {
+	kept := harden.Keep(b)
+	return Secret{&kept}
+}
 
 // Reveal returns the secret itself. It is the only door; arch_test.go names
 // the files that may call it.

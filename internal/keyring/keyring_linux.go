@@ -38,6 +38,7 @@ func read(vaultID string) (vault.Key, error) {
 		return vault.Key{}, err
 	}
 	buf := make([]byte, 33) // one more than a key, so that a longer one shows
+	defer clear(buf)
 	n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, id, buf, 0)
 	if err != nil {
 		return vault.Key{}, err
@@ -61,7 +62,9 @@ func Save(vaultID string, key vault.Key, timeout time.Duration) error {
 	}
 	seconds = min(seconds, math.MaxInt32)
 	return possessed(func() error {
-		id, err := unix.AddKey(keyType, description(vaultID), key.Bytes(), unix.KEY_SPEC_USER_KEYRING)
+		plain := key.Bytes()
+		defer clear(plain)
+		id, err := unix.AddKey(keyType, description(vaultID), plain, unix.KEY_SPEC_USER_KEYRING)
 		if err != nil {
 			return err
 		}

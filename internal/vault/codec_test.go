@@ -125,14 +125,14 @@ func FuzzDecodeSecrets(f *testing.F) {
 	f.Add(encodeSecrets(Secrets{cred.NewSecret("s"), cred.NewSecret(""), cred.NewSecret("c")}))
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := decodeSecrets(string(b))
+		s, err := decodeSecrets(b)
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) || s.Secret.IsSet() {
 				t.Fatalf("error of another kind: %v", err)
 			}
 			return
 		}
-		again, err := decodeSecrets(string(encodeSecrets(s)))
+		again, err := decodeSecrets(encodeSecrets(s))
 		if err != nil || !again.Secret.Equal(s.Secret) || !again.Refresh.Equal(s.Refresh) || !again.Credential.Equal(s.Credential) {
 			t.Fatalf("%q came back as another, %v", b, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/harden"
 )
 
 // Key is the vault key. It lives in a key source, never in the vault file. It
@@ -22,8 +23,9 @@ const keySize = 32
 
 // NewKey makes a random key.
 func NewKey() Key {
-	k := string(randomBytes(keySize))
-	return Key{&k}
+	b := randomBytes(keySize)
+	defer clear(b)
+	return keyOf(b)
 }
 
 // KeyFromBytes takes a key of 32 bytes as a key source kept it.
@@ -31,8 +33,13 @@ func KeyFromBytes(b []byte) (Key, error) {
 	if len(b) != keySize {
 		return Key{}, fmt.Errorf("a vault key has %d bytes, not %d", keySize, len(b))
 	}
-	k := string(b)
-	return Key{&k}, nil
+	return keyOf(b), nil
+}
+
+// keyOf keeps a copy of the key, where the program has locked memory in that.
+func keyOf(b []byte) Key {
+	kept := harden.Keep(b)
+	return Key{&kept}
 }
 
 // Bytes returns the key itself, for a key source to keep.
@@ -112,7 +119,9 @@ func (r *Records) seal(rec *Record, s Secrets, blobs []byte) []byte {
 	nonce := randomBytes(nonceSize)
 	start := len(blobs)
 	whose := rec.identity()
-	blobs = r.keys().secret.Seal(blobs, nonce, encodeSecrets(s), whose.bytes(r.ID))
+	plain := encodeSecrets(s)
+	defer clear(plain)
+	blobs = r.keys().secret.Seal(blobs, nonce, plain, whose.bytes(r.ID))
 	rec.sealed = sealedSecret{string(nonce), start, len(blobs) - start, whose}
 	return blobs
 }
@@ -142,7 +151,8 @@ func (r *Records) open(rec *Record) (Secrets, error) {
 	if err != nil {
 		return Secrets{}, fmt.Errorf("secret of record %s: %w", rec.ID, ErrCorrupt)
 	}
-	return decodeSecrets(string(plain))
+	defer clear(plain)
+	return decodeSecrets(plain)
 }
 
 // identity is what a secret is bound to: whose it is and where it goes, as far
@@ -181,10 +191,10 @@ func encodeSecrets(s Secrets) []byte {
 	return b
 }
 
-func decodeSecrets(b string) (Secrets, error) {
+func decodeSecrets(b []byte) (Secrets, error) {
 	var s Secrets
 	for _, one := range []*cred.Secret{&s.Secret, &s.Refresh, &s.Credential} {
-		if b == "" {
+		if len(b) == 0 {
 			return Secrets{}, ErrCorrupt
 		}
 		present := b[0]
@@ -196,7 +206,7 @@ func decodeSecrets(b string) (Secrets, error) {
 		if !ok {
 			return Secrets{}, ErrCorrupt
 		}
-		*one, b = cred.NewSecret(value), rest
+		*one, b = cred.SecretFromBytes(value), rest
 	}
 	return s, nil
 }
