@@ -36,7 +36,8 @@ func imports() map[string]string {
 		"internal/host":    "internal/azdo internal/cred internal/helper internal/oauth internal/vault",
 		"internal/lifecycle": "internal/azdo internal/cred internal/helper internal/host internal/keyring internal/keys " +
 			"internal/oauth internal/vault",
-		"internal/cli": "internal/azdo internal/cred internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
+		"internal/doctor": "internal/azdo internal/cred internal/git internal/helper internal/keyring internal/keys internal/lifecycle internal/vault",
+		"internal/cli": "internal/azdo internal/cred internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
 			"internal/lifecycle internal/oauth internal/term internal/vault",
 
 		"internal/emulator":         "",

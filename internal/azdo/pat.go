@@ -146,3 +146,14 @@ func base62(b [4]byte) string {
 	}
 	return s + strings.Repeat("0", max(0, 6-len(s)))
 }
+
+// MayBe reports whether a token of that string can be the one the server
+// describes: it was made in the month that the string tells, give or take the
+// day on which two clocks can disagree.
+func (i PATInfo) MayBe(r PATRecord) bool {
+	if i.Created.IsZero() || r.Created.IsZero() {
+		return true
+	}
+	const slack = 24 * time.Hour
+	return r.Created.After(i.Created.Add(-slack)) && r.Created.Before(i.Created.AddDate(0, 1, 0).Add(slack))
+}

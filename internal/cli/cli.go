@@ -35,6 +35,7 @@ type Env struct {
 func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		setupCommand, loginCommand, logoutCommand, statusCommand, tokenCommand, whyCommand,
+		doctorCommand,
 		unlockCommand, lockCommand, versionCommand, credentialCommand,
 	}
 }
@@ -69,7 +70,7 @@ func (a *app) root() *cobra.Command {
 		Long: `patrol keeps the tokens that Git uses for Azure Repos in a sealed vault and
 hands them to Git. For any other https host it keeps what Git gives it.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 4 sign-in needed.`,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 findings, 4 sign-in needed.`,
 		Example: `  patrol setup                   # tell Git to ask patrol
   patrol login contoso           # sign in; the first clone does that too
   git clone https://dev.azure.com/contoso/shop/_git/web

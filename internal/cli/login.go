@@ -17,10 +17,6 @@ import (
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
-// maxPATLife is the longest life Azure DevOps gives a personal access token.
-// See https://learn.microsoft.com/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate.
-const maxPATLife = 366 * 24 * time.Hour
-
 type loginFlags struct {
 	pat, stdin bool
 	expires    string
@@ -159,19 +155,12 @@ func (a *app) loginPAT(cmd *cobra.Command, t helper.Target, f loginFlags) error 
 
 // keep adds a verified token, in place of the account's older ones.
 func keep(r *vault.Records, rec vault.Record, token cred.Secret, now time.Time) error {
-	if !helper.Allowed(r, rec.Org) {
+	err := lifecycle.KeepPasted(r, rec, token, now)
+	if errors.Is(err, helper.ErrOrg) {
 		return failed("patrol setup --only ORG,... changes the list",
 			"%s is not on the list of organisations that patrol may answer", rec.Org)
 	}
-	lifecycle.Replace(r, &rec, now)
-	lifecycle.SignedIn(r, rec.Org)
-	until := rec.Expires
-	if until.IsZero() {
-		until = now.Add(maxPATLife)
-	}
-	r.Remember(token, until, now)
-	r.Add(rec)
-	return nil
+	return err
 }
 
 func (s *session) reportLogin(rec vault.Record) error {
@@ -292,7 +281,7 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 	switch expires = expires.UTC().Truncate(time.Second); {
 	case !expires.After(now):
 		return time.Time{}, errors.New("that expiry is in the past")
-	case expires.After(now.Add(maxPATLife + 24*time.Hour)):
+	case expires.After(now.Add(lifecycle.MaxPATLife + 24*time.Hour)):
 		return time.Time{}, errors.New("no token lives longer than a year")
 	}
 	return expires, nil
