@@ -160,7 +160,7 @@ func revealers() []string {
 		"internal/azdo/auth.go",         // into the Authorization header
 		"internal/azdo/pat.go",          // its checksum
 		"internal/cli/login.go",         // blanks around what was pasted
-		"internal/cli/session.go",       // an empty passphrase
+		"internal/cli/passphrase.go",    // an empty one
 		"internal/cred/reply.go",        // to Git
 		"internal/cred/request.go",      // to patrol, on a pipe
 		"internal/foreign/file.go",      // another secret in the place of one, in a file
@@ -168,6 +168,10 @@ func revealers() []string {
 		"internal/helper/get.go",        // whether Git could take it
 		"internal/helper/store.go",      // an empty password
 		"internal/keys/agefile.go",      // the passphrase, to age
+		"internal/keys/command.go",      // the key, to the command that keeps it
+		"internal/keys/file.go",         // the key, in clear on purpose
+		"internal/keys/identity.go",     // the passphrase, to an SSH key
+		"internal/keys/plugin.go",       // an answer, to the plugin that asked
 		"internal/oauth/client.go",      // into the body of a token request
 		"internal/oauth/http.go",        // to keep it out of errors
 		"internal/oauth/transaction.go", // PKCE

@@ -1,22 +1,16 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/keys"
-	"github.com/gitpatrol/patrol/internal/term"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -30,6 +24,8 @@ type session struct {
 	config *git.Config
 	ask    bool // a person may be asked
 	key    vault.Key
+	seal   keys.Seal // how a new age file is to be sealed
+	plain  bool      // a key in clear was asked for, by its long word
 
 	because string // why patrol chose the key source that it chose in this run
 }
@@ -136,7 +132,8 @@ func (s *session) openCached(f *vault.File) (*vault.Records, error) {
 // kernel keyring; where there is none, or no lock can be made, nobody waits.
 func (s *session) takeTurn(ctx context.Context, f *vault.File) (release func(), err error) {
 	nothing := func() {}
-	if f.Source == "kernel" || !s.ask && !s.hasPassphraseSource() {
+	byPerson := f.Source == "age" && keys.Identity(s.place(f.ID)) == ""
+	if f.Source == "kernel" || byPerson && !s.ask && !s.hasPassphraseSource() {
 		return nothing, nil
 	}
 	if _, err := keyring.Load(f.ID); errors.Is(err, vault.ErrNoSource) {
@@ -164,7 +161,23 @@ func (s *session) cache(h vault.Header) {
 }
 
 func (s *session) place(id string) keys.Place {
-	return keys.Place{Vault: s.vault, ID: id, Passphrase: s.askPassphrase, Getenv: s.getenv, Desktop: s.ask && s.personThere()}
+	var patience time.Duration // as short as a source finds good where nobody can be asked
+	if s.canAsk() {
+		patience = passphraseTime
+	}
+	return keys.Place{
+		Vault: s.vault, ID: id, Passphrase: s.askPassphrase, Setting: s.setting, Patience: patience,
+		Find:    func(program string) (string, error) { return git.FindProgram(program, s.Environ) },
+		Environ: git.Environ(s.Environ),
+		Ask:     s.askFor, Say: func(line string) { s.note("%s", line) },
+		Seal: s.seal, Getenv: s.getenv, Desktop: s.ask && s.personThere(),
+	}
+}
+
+// setting is a value of ours in Git's configuration.
+func (s *session) setting(name string) string {
+	e, _ := s.config.Get("patrol." + name)
+	return e.Value
 }
 
 // setAside moves a vault that cannot be opened out of the way, if it still
@@ -242,6 +255,10 @@ func (s *session) chooseSource(ctx context.Context, asked string) (keys.Kind, er
 		if err != nil {
 			return kind, failed("the sources are: "+sourceNames(), "%v", err)
 		}
+		if kind.Insecure && !s.plain { // patrol.keySource alone is not enough
+			return kind, failed("patrol setup --key "+asked+" --"+plainFlag+", if you really want that",
+				"the source %s keeps the vault's key in clear", asked)
+		}
 		return kind, nil
 	}
 	kind, verdicts, err := keys.Choose(ctx, s.machine())
@@ -294,88 +311,4 @@ func (s *session) descriptor() int {
 		return n
 	}
 	return -1
-}
-
-// askPassphrase takes the passphrase from the file descriptor, the command of
-// patrol.passphraseCommand, or the person, in that order.
-func (s *session) askPassphrase(ctx context.Context, fresh bool) (cred.Secret, error) {
-	if s.passphrase != nil {
-		return *s.passphrase, nil
-	}
-	secret, err := s.readPassphrase(ctx, fresh)
-	if err == nil && secret.Reveal() == "" {
-		err = fmt.Errorf("%w: the passphrase is empty", vault.ErrLocked)
-	}
-	if err == nil {
-		s.passphrase = &secret
-	}
-	return secret, err
-}
-
-func (s *session) readPassphrase(ctx context.Context, fresh bool) (cred.Secret, error) {
-	if fd := s.descriptor(); fd >= 0 {
-		f := s.OpenFD(fd)
-		defer f.Close()
-		return firstLine(f)
-	}
-	if e, ok := s.config.Get("patrol.passphraseCommand"); ok {
-		return s.passphraseFrom(ctx, e.Value)
-	}
-	if !s.ask {
-		return cred.Secret{}, vault.ErrLocked
-	}
-	t, err := s.Terminal()
-	if err != nil {
-		return cred.Secret{}, fmt.Errorf("%w: %v", vault.ErrLocked, err)
-	}
-	defer t.Close()
-	if !fresh {
-		return t.AskSecret(ctx, "Passphrase of the patrol vault: ")
-	}
-	one, err := t.AskSecret(ctx, "Choose a passphrase for the patrol vault: ")
-	if err != nil {
-		return one, err
-	}
-	again, err := t.AskSecret(ctx, "The same again: ")
-	if err == nil && !one.Equal(again) {
-		err = failed("type the command again", "the two passphrases differ; nothing was changed")
-	}
-	return one, err
-}
-
-// passphraseTime bounds a passphrase command, which may itself ask a person.
-const passphraseTime = 2 * time.Minute
-
-// passphraseFrom runs a command without a shell: words between blanks, the
-// first of them a program in PATH outside the working directory.
-func (s *session) passphraseFrom(ctx context.Context, line string) (cred.Secret, error) {
-	words := strings.Fields(line)
-	if len(words) == 0 {
-		return cred.Secret{}, failed("git config --global patrol.passphraseCommand 'pass show patrol'", "patrol.passphraseCommand is empty")
-	}
-	program, err := git.FindProgram(words[0], s.Environ)
-	if err != nil {
-		return cred.Secret{}, failed("use the absolute path of a program in patrol.passphraseCommand", "%v", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, passphraseTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, words[1:]...)
-	cmd.Env, cmd.Dir, cmd.Stderr = git.Environ(s.Environ), filepath.Dir(program), s.Stderr
-	out, err := cmd.Output()
-	defer clear(out)
-	if err != nil {
-		return cred.Secret{}, fmt.Errorf("%w: %s: %v", vault.ErrLocked, filepath.Base(program), err)
-	}
-	return firstLine(bytes.NewReader(out))
-}
-
-// firstLine reads a secret that ends at the first line's end.
-func firstLine(r io.Reader) (cred.Secret, error) {
-	text, err := io.ReadAll(io.LimitReader(r, term.MaxLine))
-	defer clear(text)
-	if err != nil {
-		return cred.Secret{}, err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	return cred.NewSecret(strings.TrimSuffix(line, "\r")), nil
 }

@@ -22,7 +22,8 @@ import (
 
 type setupFlags struct {
 	system, allHosts, dryRun, remove bool
-	key, only                        string
+	key                              keyFlags
+	only                             string
 }
 
 func setupCommand(a *app) *cobra.Command {
@@ -41,12 +42,13 @@ The vault's key is kept, with --key:
 		Example: `  patrol setup --dry-run
   patrol setup
   patrol setup --all-hosts --key age
+  patrol setup --key age --identity ~/.ssh/id_ed25519
   sudo patrol setup --system     # each user still has a vault of their own
   patrol setup --only contoso,fabrikam
   patrol setup --remove`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.remove && (f.key != "" || cmd.Flags().Changed("only")) {
+			if f.remove && (f.key.any() || cmd.Flags().Changed("only")) {
 				return usage(cmd, errors.New("--remove goes with neither --key nor --only"))
 			}
 			return a.setup(cmd, f)
@@ -57,9 +59,8 @@ The vault's key is kept, with --key:
 	flags.BoolVar(&f.allHosts, "all-hosts", false, "ask patrol for every other https host too")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be written, and write nothing")
 	flags.BoolVar(&f.remove, "remove", false, "take out what setup put in; the vault stays")
-	flags.StringVar(&f.key, "key", "", "where the vault's key is kept, the `source`: "+sourceNames())
+	f.key.register(cmd, "key", "where the vault's key is kept, the `source`")
 	flags.StringVar(&f.only, "only", "", "answer only these organisations (`ORG,...`); empty: all")
-	_ = cmd.RegisterFlagCompletionFunc("key", cobra.FixedCompletions(strings.Split(sourceNames(), ", "), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -77,20 +78,21 @@ func (a *app) setup(cmd *cobra.Command, f setupFlags) error {
 	if err != nil {
 		return usage(cmd, err)
 	}
-	if f.key != "" {
-		if _, err := keys.Find(f.key); err != nil {
-			return usage(cmd, fmt.Errorf("%v; the sources are: %s", err, sourceNames()))
-		}
+	if err := f.key.check(); err != nil {
+		return usage(cmd, err)
 	}
 	s, err := a.session(ctx, true)
 	if err != nil {
+		return err
+	}
+	if err := s.use(&f.key); err != nil {
 		return err
 	}
 	if err := s.checkHelper(); err != nil && !f.remove {
 		return err
 	}
 	if !f.remove && !f.system && !f.dryRun {
-		if err := s.setupVault(ctx, f.key, only, cmd.Flags().Changed("only")); err != nil {
+		if err := s.setupVault(ctx, f.key.kind, only, cmd.Flags().Changed("only")); err != nil {
 			return err
 		}
 	}
@@ -157,7 +159,7 @@ func (s *session) setupVault(ctx context.Context, source string, only []string, 
 	if err != nil {
 		return err
 	}
-	if source != "" && source != r.Source {
+	if source != "" && (source != r.Source || s.seal.Identity != "") {
 		if err := s.moveKey(ctx, r, source); err != nil {
 			return err
 		}
@@ -181,6 +183,9 @@ func (s *session) setupVault(ctx context.Context, source string, only []string, 
 	s.print("The vault is %s; its key: %s.\n", s.vault.Path(), f.Source)
 	if s.because != "" {
 		s.print("patrol chose that place for the key: %s.\n", s.because)
+	}
+	if kind, err := keys.Find(f.Source); err == nil && kind.Insecure {
+		s.note("the key is in clear beside the vault: whoever reads your files, a backup or the disk reads the vault")
 	}
 	if f.Source == "kernel" {
 		s.note("the key is gone after a reboot, and with it every stored password and token")

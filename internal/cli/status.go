@@ -230,7 +230,7 @@ func (s *session) peek(ctx context.Context) (*vault.Records, error) {
 		return f.Open(key)
 	case f.Source == "kernel":
 		return nil, err
-	case s.hasPassphraseSource():
+	case s.hasPassphraseSource(), f.Source == "file":
 		return s.unlock(ctx, f)
 	}
 	return nil, vault.ErrLocked

@@ -18,6 +18,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/vault"
@@ -28,25 +29,36 @@ import (
 //
 // One after the other: a passphrase costs 256 MiB each time it is tried.
 func TestSources(t *testing.T) {
+	variants := ways(t)
 	for _, kind := range keys.Kinds() {
-		t.Run(kind.Name, func(t *testing.T) {
-			s := &suite{kind: kind}
-			for _, test := range []struct {
-				name string
-				run  func(*testing.T, *suite)
-			}{
-				{"keeps", keeps}, {"is begun once", begunOnce}, {"refuses", refuses},
-			} {
-				t.Run(test.name, func(t *testing.T) { test.run(t, s) })
-			}
-			s.noSecretInErrors(t)
-		})
+		if len(variants[kind.Name]) == 0 {
+			variants[kind.Name] = []way{{}}
+		}
+		for _, way := range variants[kind.Name] {
+			testSource(t, kind, way)
+		}
 	}
+}
+
+func testSource(t *testing.T, kind keys.Kind, way way) {
+	t.Run(strings.TrimSpace(kind.Name+" "+way.name), func(t *testing.T) {
+		s := &suite{kind: kind, way: way}
+		for _, test := range []struct {
+			name string
+			run  func(*testing.T, *suite)
+		}{
+			{"keeps", keeps}, {"is begun once", begunOnce}, {"refuses", refuses},
+		} {
+			t.Run(test.name, func(t *testing.T) { test.run(t, s) })
+		}
+		s.noSecretInErrors(t)
+	})
 }
 
 // suite is the tests of one source.
 type suite struct {
 	kind keys.Kind
+	way  way
 
 	mu      sync.Mutex
 	secrets [][]byte
@@ -61,7 +73,7 @@ type passphrase struct {
 	err   error
 }
 
-func (p *passphrase) ask(_ context.Context, fresh bool) (cred.Secret, error) {
+func (p *passphrase) ask(_ context.Context, _ string, fresh bool) (cred.Secret, error) {
 	p.asked++
 	if fresh {
 		p.fresh++
@@ -75,7 +87,15 @@ func (s *suite) place(t *testing.T, p *passphrase) keys.Place {
 	id := fmt.Sprintf("%x", vault.NewKey().Bytes()[:8])
 	t.Cleanup(func() { _ = keyring.Clear(id) })
 	s.secret([]byte(p.text))
-	return keys.Place{Vault: vault.In(filepath.Join(t.TempDir(), "patrol")), ID: id, Passphrase: p.ask}
+	place := keys.Place{
+		Vault: vault.In(filepath.Join(t.TempDir(), "patrol")), ID: id, Passphrase: p.ask,
+		Find:    func(name string) (string, error) { return git.FindProgram(name, os.Environ()) },
+		Environ: os.Environ(),
+	}
+	if s.way.set != nil {
+		s.way.set(t, &place, p)
+	}
+	return place
 }
 
 func (s *suite) secret(b []byte) {
@@ -185,6 +205,9 @@ func (s *suite) onlyPrivate(t *testing.T, place keys.Place) {
 			t.Fatal(err)
 		}
 		for _, secret := range s.secrets {
+			if key, err := vault.KeyFromBytes(secret); err == nil && !s.kind.Insecure && bytes.Contains(data, []byte(keys.Text(place.ID, key).Reveal())) {
+				t.Errorf("%s has the key in clear", e.Name())
+			}
 			if bytes.Contains(data, secret) || bytes.Contains(data, []byte(hex.EncodeToString(secret))) {
 				t.Errorf("%s holds a secret in clear", e.Name())
 			}

@@ -16,8 +16,10 @@ func (v *Vault) ReadPrivate(name string) ([]byte, error) {
 	if err := checkDir(v.dir); err != nil {
 		return nil, err
 	}
-	return readFile(filepath.Join(v.dir, name), 1<<20)
+	return readFile(filepath.Join(v.dir, name), maxPrivate)
 }
+
+const maxPrivate = 1 << 20
 
 // WritePrivate replaces such a file. The caller holds the writer lock: it is in
 // the save function of Create, or in Update.
@@ -62,4 +64,15 @@ func nearest(dir string) string {
 			return parent
 		}
 	}
+}
+
+// ReadSecretFile reads a small file of the person's own that opens the vault,
+// such as an SSH key: it must be theirs and closed to others, wherever it is. A
+// symbolic link is followed.
+func ReadSecretFile(path string) ([]byte, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	return readFile(real, maxPrivate)
 }

@@ -1,0 +1,136 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// CommandSetting is the configuration key of the command, after "patrol.".
+const CommandSetting = "keyCommand"
+
+// command keeps the key where a program of the person's does: pass, op, vault.
+// It is run without a shell as
+//
+//	COMMAND get|store|erase VAULTID
+//
+// get prints the line that store was given on its standard input, see Text, or
+// "none" where it has none. Anything but an exit code of 0 means that it cannot
+// say now: never that the key is gone.
+type command struct{ place Place }
+
+const noKeyLine = "none"
+
+func (c command) Load(ctx context.Context) (vault.Key, error) {
+	out, err := c.run(ctx, "get", "")
+	defer clear(out)
+	if err != nil {
+		return vault.Key{}, err
+	}
+	line := strings.TrimSpace(string(out))
+	if line == noKeyLine {
+		return vault.Key{}, fmt.Errorf("patrol.%s: %w", CommandSetting, vault.ErrNoKey)
+	}
+	id, key, err := ParseText(line)
+	if err != nil {
+		return vault.Key{}, fmt.Errorf("patrol.%s: %w: what it prints is neither a key nor %q", CommandSetting, vault.ErrNoSource, noKeyLine)
+	}
+	if id != c.place.ID {
+		return vault.Key{}, fmt.Errorf("patrol.%s: %w: it prints the key of the vault %s", CommandSetting, vault.ErrNoSource, id)
+	}
+	return key, nil
+}
+
+// Save reads back what it kept: a command that forgets would lose the vault.
+func (c command) Save(ctx context.Context, key vault.Key) error {
+	if _, err := c.run(ctx, "store", Text(c.place.ID, key).Reveal()+"\n"); err != nil {
+		return err
+	}
+	kept, err := c.Load(ctx)
+	if err == nil && kept.ID() == key.ID() {
+		return nil
+	}
+	return fmt.Errorf("patrol.%s: %w: it does not give back what it was given to store", CommandSetting, vault.ErrNoSource)
+}
+
+// Prepare keeps the key at once: under the vault's id it is in nobody's way.
+func (c command) Prepare(ctx context.Context, key vault.Key) (func() error, error) {
+	return func() error { return nil }, c.Save(ctx, key)
+}
+
+func (c command) Remove(ctx context.Context) error {
+	_, err := c.run(ctx, "erase", "")
+	return err
+}
+
+// run gives the command its words, and what it may read of the environment.
+func (c command) run(ctx context.Context, verb, input string) ([]byte, error) {
+	words := strings.Fields(c.place.setting(CommandSetting))
+	if len(words) == 0 {
+		return nil, fmt.Errorf("patrol.%s: %w: it is not configured", CommandSetting, vault.ErrNoSource)
+	}
+	program, err := c.place.find(words[0])
+	if err != nil {
+		return nil, fmt.Errorf("patrol.%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.place.patience())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, append(words[1:], verb, c.place.ID)...)
+	out, said := &head{max: MaxText, stop: true}, &head{max: 300}
+	cmd.Env, cmd.Dir, cmd.WaitDelay = c.place.Environ, filepath.Dir(program), time.Second
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, said
+	err = cmd.Run()
+	name := filepath.Base(program)
+	var exit *exec.ExitError
+	switch {
+	case out.full:
+		return nil, fmt.Errorf("patrol.%s: %w: %s prints more than a key", CommandSetting, vault.ErrNoSource, name)
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %s %s did not end in %v", vault.ErrLocked, name, verb, c.place.patience())
+	case errors.As(err, &exit):
+		return nil, fmt.Errorf("%w: %s %s: %v%s", vault.ErrLocked, name, verb, err, said.firstLine())
+	case err != nil:
+		return nil, fmt.Errorf("patrol.%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
+	}
+	return out.Bytes(), nil
+}
+
+// head keeps the first bytes of what a program prints. With stop it ends a
+// program that prints more; without, it swallows the rest.
+type head struct {
+	bytes.Buffer
+	max  int
+	stop bool
+	full bool
+}
+
+// Write implements io.Writer.
+func (h *head) Write(p []byte) (int, error) {
+	n := min(len(p), h.max-h.Len())
+	h.Buffer.Write(p[:n])
+	if h.full = h.full || n < len(p); h.full && h.stop {
+		return n, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// ReadFrom keeps io.Copy from the unbounded one of bytes.Buffer.
+func (h *head) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{h}, r) }
+
+// firstLine is what the program complained about.
+func (h *head) firstLine() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(h.String()), "\n")
+	if line == "" {
+		return ""
+	}
+	return ": " + cred.Escape(line)
+}
