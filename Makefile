@@ -2,6 +2,7 @@
 # make test    every test
 # make bench   measures, and writes docs/benchmarks.md
 # make lint    gofmt, go vet, staticcheck, cross-builds
+# make release writes archives, packages and their checksums for Linux into dist/
 # make demo-shell  a shell with the emulator, to try everything by hand
 # Each installs or builds what it needs (tools/need.sh), or says what is missing.
 
@@ -13,7 +14,7 @@ LDFLAGS := -s -w -X github.com/gitpatrol/patrol/internal/cli.version=$(VERSION)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo demo-shell test race modules conformance gits browser lint cross bench man install clean
+.PHONY: all build demo demo-shell test race modules conformance gits browser packages lint cross bench man release install clean
 
 all: build
 
@@ -29,7 +30,7 @@ demo-shell: build
 	tools/need.sh git
 	demo/shell.sh $(BIN)
 
-test: lint race modules conformance gits browser
+test: lint race modules conformance gits browser packages
 
 # The race detector needs cgo, and so a C compiler.
 race:
@@ -54,6 +55,11 @@ browser:
 	tools/need.sh chromium openssl
 	cd test/browser && $(GO) test -count=1 ./...
 
+# What "make release" makes, installed into scratch directories.
+packages:
+	tools/need.sh git dpkg rpm
+	cd tools/release && $(GO) test -count=1 ./...
+
 lint: cross
 	tools/lint.sh
 
@@ -66,6 +72,11 @@ bench: build
 man:
 	$(GO) run ./tools/man docs/man
 
+# The version is Git's, unless it is given: make release VERSION=1.2.3
+release:
+	rm -rf dist
+	cd tools/release && $(GO) run . $(if $(filter command,$(origin VERSION)),--version $(VERSION)) $(CURDIR) $(CURDIR)/dist
+
 PREFIX ?= /usr/local
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
@@ -73,4 +84,4 @@ install: build
 	install -m 0644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 
 clean:
-	rm -rf $(BIN) $(CACHE)
+	rm -rf $(BIN) $(CACHE) dist
