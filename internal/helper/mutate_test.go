@@ -64,7 +64,8 @@ func (id identity) mayHave(rec *vault.Record) bool {
 	if rec.Host != id.host || rec.Org != id.org {
 		return false
 	}
-	return id.user == "" || strings.EqualFold(id.user, id.org) || strings.EqualFold(id.user, rec.Account)
+	noAccount := id.org != "" && !strings.Contains(id.user, "@")
+	return id.user == "" || noAccount || strings.EqualFold(id.user, rec.Account)
 }
 
 var seeds = []string{

@@ -143,7 +143,7 @@ func TestRows(t *testing.T) {
 		{name: "H28 Kelvin sign for k", in: azure + "path=\u212agood-org\n", out: stop, code: helper.Failed, says: "dev.azure.com/ORG", everywhere: true},
 		{name: "H32 another account", in: goodRepo + "username=other@corp\n", code: instead, becomes: true},
 		{name: "H32 another account, old name", in: bare("good-org.visualstudio.com") + "username=other@corp\n", code: instead, becomes: true},
-		{name: "H32 another organisation as account", in: goodRepo + "username=other-org\n", code: instead, becomes: true},
+		{name: "H32 a user name that is no account", in: goodRepo + "username=other-org\n", out: answer("other-org", mark+"-good-org")},
 		{name: "H32 the account", in: goodRepo + "username=me@corp\n", out: answer("me@corp", mark+"-good-org")},
 		{name: "H32 the account in capitals", in: goodRepo + "username=ME@Corp\n", out: answer("ME@Corp", mark+"-good-org")},
 		{name: "H32 another user of GitHub", in: bare("github.com") + "username=me\n"},
@@ -308,15 +308,15 @@ func TestH13OneEntryForEverySpelling(t *testing.T) {
 	}
 	b.store("https", "git.example:8443", "", "u", "other")
 	for n, host := range []string{"dev.azure.com", "DEV.Azure.COM", "dev.azure.com.", "dev.azure.com:443"} {
-		b.store("https", host, "Good-Org/p", "me", strings.Repeat("q", n+1))
+		b.store("https", host, "Good-Org/p", "me@corp", strings.Repeat("q", n+1))
 	}
 	for n, host := range []string{"good-org.visualstudio.com", "Good-Org.VisualStudio.com.", "good-org.visualstudio.com:443"} {
-		b.store("https", host, "p", "me", strings.Repeat("r", n+1))
+		b.store("https", host, "p", "me@corp", strings.Repeat("r", n+1))
 	}
-	if got, want := b.list(), "password dev.azure.com good-org me rrr\npassword git.example:8443  u other\npassword git.example  u ppppp\n"; got != want {
+	if got, want := b.list(), "password dev.azure.com good-org me@corp rrr\npassword git.example:8443  u other\npassword git.example  u ppppp\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	b.quiet("erase", "protocol=https\nhost=GOOD-ORG.visualstudio.com\nusername=me\npassword=rrr\n")
+	b.quiet("erase", "protocol=https\nhost=GOOD-ORG.visualstudio.com\nusername=me@corp\npassword=rrr\n")
 	b.quiet("erase", "protocol=https\nhost=GIT.EXAMPLE:443\nusername=u\npassword=ppppp\n")
 	if got, want := b.list(), "password git.example:8443  u other\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

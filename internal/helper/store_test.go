@@ -195,10 +195,10 @@ func TestE09TypedToken(t *testing.T) {
 		b.quiet("store", "protocol=https\nhost=good-org.visualstudio.com\nusername=me@corp\npassword=typed\n")
 	})
 	// Under another name it is another account, and used only for that.
-	b.quiet("store", goodRepo+"username=build\npassword=typed\n")
+	b.quiet("store", goodRepo+"username=build@corp\npassword=typed\n")
 	b.get(goodRepo, answer("good-org", mark+"-good-org"))
 	b.get(goodRepo+"username=me@corp\n", answer("me@corp", mark+"-good-org"))
-	b.get(goodRepo+"username=build\n", answer("build", "typed"))
+	b.get(goodRepo+"username=build@corp\n", answer("build@corp", "typed"))
 }
 
 // E11: state[] is nobody's secret, so nothing rests on it.

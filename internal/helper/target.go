@@ -23,8 +23,10 @@ type Target struct {
 	Path    string // generic hosts only
 	HasPath bool
 
-	// Account limits the answer to one user name. The user part of an Azure
-	// URL that repeats the organisation, as the portal writes it, is none.
+	// Account limits the answer to one user name. On Azure that is a sign-in
+	// name, which has an @. The user part of a URL that repeats the organisation,
+	// as the portal writes it, or says x or PersonalAccessToken, as people write
+	// who have a token there, is none.
 	Account    string
 	HasAccount bool
 }
@@ -63,7 +65,8 @@ func Identify(req *cred.Request) (Target, error) {
 		}
 		t.Org = org
 	}
-	if req.HasUsername && req.Username != "" && !cred.EqualFold(req.Username, t.Org) {
+	// See https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname#upn-format.
+	if req.HasUsername && strings.Contains(req.Username, "@") {
 		t.Account, t.HasAccount = req.Username, true
 	}
 	return t, nil

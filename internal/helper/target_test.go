@@ -24,7 +24,7 @@ func TestIdentify(t *testing.T) {
 		{"https://contoso@dev.azure.com/contoso/shop/_git/web", org("contoso"), nil},
 		{"https://CONTOSO@dev.azure.com/contoso/shop/_git/web", org("contoso"), nil},
 		{"https://me%40corp@dev.azure.com/contoso/shop/_git/web", account(org("contoso"), "me@corp"), nil},
-		{"https://fabrikam@dev.azure.com/contoso/shop/_git/web", account(org("contoso"), "fabrikam"), nil},
+		{"https://fabrikam@dev.azure.com/contoso/shop/_git/web", org("contoso"), nil},
 		{"https://dev.azure.com/Contoso", org("contoso"), nil},
 		{"https://dev.azure.com/contoso/my%20shop/_git/b%C3%BCro", org("contoso"), nil},
 		{"https://contoso@dev.azure.com", org("contoso"), nil},
@@ -38,7 +38,10 @@ func TestIdentify(t *testing.T) {
 		{"https://dev.azure.com/?contoso", helper.Target{}, helper.ErrBadPath},
 		{"https://contoso.visualstudio.com", org("contoso"), nil},
 		{"https://contoso.visualstudio.com/DefaultCollection/shop/_git/web", org("contoso"), nil},
-		{"https://me@Contoso.VisualStudio.com/shop/_git/web", account(org("contoso"), "me"), nil},
+		{"https://me%40corp@Contoso.VisualStudio.com/shop/_git/web", account(org("contoso"), "me@corp"), nil},
+		{"https://me@contoso.visualstudio.com/shop/_git/web", org("contoso"), nil}, // no sign-in name
+		{"https://x@dev.azure.com/contoso/shop/_git/web", org("contoso"), nil},
+		{"https://PersonalAccessToken@dev.azure.com/contoso/shop/_git/web", org("contoso"), nil},
 		{"https://contoso.visualstudio.com/../fabrikam", org("contoso"), nil}, // the host says it all
 		{"https://visualstudio.com", helper.Target{Host: "visualstudio.com"}, nil},
 		{"https://contoso.pkgs.visualstudio.com", helper.Target{Host: "contoso.pkgs.visualstudio.com"}, nil},
@@ -114,7 +117,7 @@ func FuzzIdentify(f *testing.F) {
 		if !spelt || !helper.ValidOrg(target.Org) || target.Org != strings.ToLower(target.Org) || target.Host != helper.AzureHost {
 			t.Fatalf("%+v became %+v", req, target)
 		}
-		if target.HasAccount && (target.Account != req.Username || target.Account == "") {
+		if target.HasAccount && (target.Account != req.Username || !strings.Contains(target.Account, "@")) {
 			t.Fatalf("account %q of %q", target.Account, req.Username)
 		}
 	})
