@@ -39,6 +39,7 @@ func commands() map[string]scriptCommand {
 	}
 	maps.Copy(list, badDayCommands())
 	maps.Copy(list, signInCommands())
+	maps.Copy(list, hardenCommands())
 	return list
 }
 
