@@ -19,7 +19,7 @@ const module = "github.com/gitpatrol/patrol"
 func imports() map[string]string {
 	return map[string]string{
 		"cmd/git-credential-patrol": "internal/cred internal/harden internal/helper internal/keyring internal/vault",
-		"cmd/patrol":                "internal/cli internal/harden internal/term",
+		"cmd/patrol":                "internal/cli internal/git internal/harden internal/term",
 		"cmd/azdo-emulator":         "internal/emulator/command",
 
 		"internal/harden":  "",

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gitpatrol/patrol/internal/cli"
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
@@ -44,9 +45,13 @@ func patrolMain() int {
 	if err != nil {
 		executable = os.Args[0]
 	}
+	environ := os.Environ()
+	for _, name := range git.Withheld(environ) {
+		_ = os.Unsetenv(name)
+	}
 	return cli.Main(context.Background(), cli.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Environ: os.Environ(), Executable: executable, Now: movedNow, Terminal: term.Open,
+		Environ: environ, Executable: executable, Now: movedNow, Terminal: term.Open,
 		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/cli"
+	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/term"
 )
@@ -21,9 +22,13 @@ func main() {
 		executable = os.Args[0]
 	}
 	hostname, _ := os.Hostname()
+	environ := os.Environ()
+	for _, name := range git.Withheld(environ) {
+		_ = os.Unsetenv(name) // not for libraries, nor for the children that they start
+	}
 	code := cli.Main(context.Background(), cli.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Environ: os.Environ(), Executable: executable, Hostname: hostname, Now: time.Now, Terminal: term.Open,
+		Environ: environ, Executable: executable, Hostname: hostname, Now: time.Now, Terminal: term.Open,
 		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
 	})
 	harden.Wipe()

@@ -146,13 +146,13 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
-func TestEnviron(t *testing.T) {
+func TestEnvironS09(t *testing.T) {
 	t.Parallel()
 	keep := []string{"PATH=/bin", "HOME=/h", "GIT_DIR=.git", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=a.token", "GIT_CONFIG_PARAMETERS='a.b'='c'",
 		"SSH_ASKPASS=x", "HTTPS_PROXY=http://p", "GIT_CONFIG_GLOBAL=x", "GIT_SSL_CAINFO=x", "PATTERN=x", "=C:=C:\\"}
 	drop := []string{"SYSTEM_ACCESSTOKEN=x", "AZURE_DEVOPS_EXT_PAT=x", "ADO_PAT=x", "PAT=x", "GITHUB_TOKEN=x", "GH_ENTERPRISE_TOKEN=x", "AZURE_CLIENT_SECRET=x",
 		"VSS_NUGET_EXTERNAL_FEED_ENDPOINTS=x", "MY_PASSWORD=x", "AWS_ACCESS_KEY_ID=x", "npm_token=x", "GIT_TRACE=1", "GIT_TRACE_CURL=1", "GIT_TRACE2_EVENT=x",
-		"GIT_CURL_VERBOSE=1", "GIT_CONFIG=x", "ADO_PAT_RO=x"}
+		"GIT_CURL_VERBOSE=1", "GIT_CONFIG=x", "ADO_PAT_RO=x", "AGEDEBUG=plugin"}
 	var env []string
 	for i := range max(len(keep), len(drop)) {
 		if i < len(keep) {
@@ -164,6 +164,9 @@ func TestEnviron(t *testing.T) {
 	}
 	if got := strings.Join(Environ(env), " "); got != strings.Join(keep, " ") {
 		t.Error(got)
+	}
+	if names := Withheld(env); len(names) != len(drop) || names[0] != "SYSTEM_ACCESSTOKEN" {
+		t.Error(names)
 	}
 }
 

@@ -18,11 +18,24 @@ func Environ(env []string) []string {
 	})
 }
 
+// Withheld names the variables that Environ takes out. A program that unsets them
+// keeps them from the children that libraries start, and from the libraries.
+func Withheld(env []string) []string {
+	var names []string
+	for _, kv := range env {
+		if name, _, _ := strings.Cut(kv, "="); len(Environ([]string{kv})) == 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // isTrace says which variables make Git write down what it does, headers
 // included. GIT_CONFIG is here because only `git config` obeys it, and it
-// would then report that file in place of the configuration.
+// would then report that file in place of the configuration. AGEDEBUG makes the
+// age library print what it says to a plugin, keys included.
 func isTrace(name string) bool {
-	return strings.HasPrefix(name, "GIT_TRACE") || name == "GIT_CURL_VERBOSE" || name == "GIT_CONFIG"
+	return strings.HasPrefix(name, "GIT_TRACE") || name == "GIT_CURL_VERBOSE" || name == "GIT_CONFIG" || name == "AGEDEBUG"
 }
 
 // isSecret goes by the names in use: SYSTEM_ACCESSTOKEN, AZURE_DEVOPS_EXT_PAT,
