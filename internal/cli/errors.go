@@ -74,7 +74,7 @@ func (a *app) fail(err error) int {
 			Hint  string `json:"hint"`
 			Code  int    `json:"code"`
 		}{p.what, p.hint, p.code})
-		fmt.Fprintf(a.Stderr, "%s\n", line)
+		fmt.Fprintf(a.Stderr, "%s\n", escapeJSON(line))
 		return p.code
 	}
 	fmt.Fprintf(a.Stderr, "patrol: %s\nhint: %s\n", cred.Escape(p.what), cred.Escape(p.hint))

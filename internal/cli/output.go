@@ -6,19 +6,51 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/gitpatrol/patrol/internal/cred"
 )
 
-// print writes a result for people.
+// print writes a result for people. Texts among args may be of foreign origin:
+// they are shown escaped, and lines are the format's to end.
 func (a *app) print(format string, args ...any) {
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			args[i] = cred.EscapeWhole(arg)
+		case error:
+			args[i] = cred.EscapeWhole(arg.Error())
+		}
+	}
 	_, _ = fmt.Fprintf(a.Stdout, format, args...)
 }
 
 func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.Stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err == nil {
+		_, err = a.Stdout.Write(append(escapeJSON(text), '\n'))
+	}
+	return err
+}
+
+// escapeJSON writes what has no shape of its own as JSON lets one write it: it
+// means the same to programs, and nothing to a terminal.
+func escapeJSON(text []byte) []byte {
+	var b []byte
+	for _, r := range string(text) {
+		switch {
+		case unicode.IsPrint(r), r == '\n':
+			b = utf8.AppendRune(b, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return b
 }
 
 // table prints rows under a head, in columns.

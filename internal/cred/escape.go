@@ -15,10 +15,15 @@ const maxShown = 400
 // overrides, zero-width, line separators, invalid UTF-8) percent-encoded, and
 // "…" where it was too long. It is for the eye only, as Git's
 // credential.sanitizePrompt (CVE-2024-50349, CVE-2024-52005).
-func Escape(s string) string {
+func Escape(s string) string { return escape(s, maxShown) }
+
+// EscapeWhole is Escape for what must not be cut.
+func EscapeWhole(s string) string { return escape(s, -1) }
+
+func escape(s string, most int) string {
 	var b strings.Builder
 	for shown := 0; s != ""; shown++ {
-		if shown == maxShown {
+		if shown == most {
 			return b.String() + "…"
 		}
 		r, n := utf8.DecodeRuneInString(s)
