@@ -18,12 +18,13 @@ const module = "github.com/gitpatrol/patrol"
 // it imitates. A package that is not here yet needs a line.
 func imports() map[string]string {
 	return map[string]string{
-		"cmd/git-credential-patrol": "internal/cred internal/harden internal/helper internal/keyring internal/vault",
-		"cmd/patrol":                "internal/cli internal/git internal/harden internal/term",
+		"cmd/git-credential-patrol": "internal/cred internal/detach internal/harden internal/helper internal/keyring internal/vault",
+		"cmd/patrol":                "internal/cli internal/detach internal/git internal/harden internal/term",
 		"cmd/azdo-emulator":         "internal/emulator/command",
 
 		"internal/harden":  "",
 		"internal/cred":    "internal/harden",
+		"internal/detach":  "",
 		"internal/git":     "",
 		"internal/term":    "internal/cred",
 		"internal/vault":   "internal/cred internal/harden",
@@ -37,7 +38,7 @@ func imports() map[string]string {
 		"internal/lifecycle": "internal/azdo internal/cred internal/helper internal/host internal/keyring internal/keys " +
 			"internal/oauth internal/vault",
 		"internal/doctor": "internal/azdo internal/cred internal/git internal/helper internal/keyring internal/keys internal/lifecycle internal/vault",
-		"internal/cli": "internal/azdo internal/cred internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
+		"internal/cli": "internal/azdo internal/cred internal/detach internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
 			"internal/lifecycle internal/oauth internal/term internal/vault",
 
 		"internal/emulator":         "",

@@ -9,12 +9,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gitpatrol/patrol/internal/cli"
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/detach"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/helper"
@@ -45,14 +48,22 @@ func patrolMain() int {
 	if err != nil {
 		executable = os.Args[0]
 	}
+	args := slices.DeleteFunc(os.Args[1:], func(arg string) bool {
+		offset, ok := strings.CutPrefix(arg, "--clock=")
+		if ok {
+			_ = os.Setenv(clockVariable, offset)
+		}
+		return ok
+	})
 	environ := os.Environ()
 	for _, name := range git.Withheld(environ) {
 		_ = os.Unsetenv(name)
 	}
 	return cli.Main(context.Background(), cli.Env{
-		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: environ, Executable: executable, Now: movedNow, Terminal: term.Open,
 		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
+		Detach: detachPatrol,
 	})
 }
 
@@ -61,9 +72,17 @@ func helperMain() int {
 	p := helper.Program{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Dir: func() (string, error) { return vault.DefaultDir(os.Getenv) }, Now: movedNow, Key: keyring.Load,
-		Become: becomePatrol, Heard: func() {},
+		Become: becomePatrol, Heard: func() {}, Detach: detachPatrol,
 	}
 	return p.Run(os.Args[1:])
+}
+
+// detachPatrol does what both programs do, and hands the moved clock on.
+func detachPatrol(lock *os.File, args ...string) {
+	if self, err := os.Executable(); err == nil {
+		offset := os.Getenv(clockVariable)
+		_ = detach.Start(filepath.Join(filepath.Dir(self), "patrol"), append(args, "--clock="+offset), os.Environ(), lock)
+	}
 }
 
 // becomePatrol does what git-credential-patrol does: it becomes the patrol

@@ -156,8 +156,11 @@ func (w *watcher) examine(args, environ []byte) {
 	}
 }
 
+// ofScript goes by what the engine sets, or the home that a run in the
+// background keeps.
 func ofScript(environ []byte, work string) bool {
-	return bytes.Contains(append([]byte{0}, environ...), []byte("\x00WORK="+work+"\x00"))
+	all := append([]byte{0}, environ...)
+	return bytes.Contains(all, []byte("\x00WORK="+work+"\x00")) || bytes.Contains(all, []byte("\x00HOME="+work+"/"))
 }
 
 // end reports leaks, and ends the processes that outlive a script.

@@ -14,6 +14,9 @@ import (
 	"github.com/gitpatrol/patrol/internal/helper"
 )
 
+// patrolName is the file of patrol, beside us.
+const patrolName = "patrol"
+
 // pipeSize is what a pipe holds without a reader: the request must fit, since
 // this process becomes the reader. See pipe(7).
 const pipeSize = 64 << 10
@@ -21,7 +24,7 @@ const pipeSize = 64 << 10
 // become replaces this process by patrol, with the request on a fresh pipe as
 // its input and Git's own stdout.
 func become(operation string, req *cred.Request) int {
-	patrol, err := besideUs("patrol")
+	patrol, err := besideUs(patrolName)
 	if err == nil {
 		err = exec(patrol, operation, req)
 	}

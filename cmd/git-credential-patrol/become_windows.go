@@ -11,10 +11,13 @@ import (
 	"github.com/gitpatrol/patrol/internal/helper"
 )
 
+// patrolName is the file of patrol, beside us.
+const patrolName = "patrol.exe"
+
 // become runs patrol with the request as its input and waits for it: Windows
 // cannot replace a process.
 func become(operation string, req *cred.Request) int {
-	patrol, err := besideUs("patrol.exe")
+	patrol, err := besideUs(patrolName)
 	var b bytes.Buffer
 	if err == nil {
 		err = req.Write(&b)

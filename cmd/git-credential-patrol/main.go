@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gitpatrol/patrol/internal/detach"
 	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
@@ -26,7 +27,15 @@ func main() {
 	p := helper.Program{
 		Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Dir: func() (string, error) { return vault.DefaultDir(os.Getenv) }, Now: time.Now, Key: keyring.Load, Become: become,
-		Heard: heard,
+		Heard: heard, Detach: start,
 	}
 	os.Exit(p.Run(os.Args[1:]))
+}
+
+// start runs the patrol beside us in the background. Git has its answer, and
+// hears nothing of it.
+func start(lock *os.File, args ...string) {
+	if patrol, err := besideUs(patrolName); err == nil {
+		_ = detach.Start(patrol, args, os.Environ(), lock)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/cli"
+	"github.com/gitpatrol/patrol/internal/detach"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/harden"
 	"github.com/gitpatrol/patrol/internal/term"
@@ -30,6 +31,7 @@ func main() {
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: environ, Executable: executable, Hostname: hostname, Now: time.Now, Terminal: term.Open,
 		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
+		Detach: func(lock *os.File, args ...string) { _ = detach.Start(executable, args, os.Environ(), lock) },
 	})
 	harden.Wipe()
 	os.Exit(code)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/term"
 )
 
@@ -29,6 +30,7 @@ type Env struct {
 	Now            func() time.Time
 	Terminal       func() (*term.Terminal, error)
 	OpenFD         func(fd int) io.ReadCloser // for a passphrase from a file descriptor
+	Detach         helper.Detach
 }
 
 // commands lists every command, in the order of the help.
@@ -36,7 +38,7 @@ func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		setupCommand, loginCommand, logoutCommand, statusCommand, tokenCommand, whyCommand,
 		doctorCommand,
-		unlockCommand, lockCommand, versionCommand, credentialCommand,
+		unlockCommand, lockCommand, versionCommand, credentialCommand, upkeepCommand,
 	}
 }
 
@@ -46,7 +48,9 @@ type app struct {
 	passphraseFD int
 	passphrase   *cred.Secret // read once: a file descriptor cannot be read twice
 	json         bool
-	code         int // exit code of a command that has said all there is to say
+	code         int      // exit code of a command that has said all there is to say
+	opened       *session // whose vault was opened
+	nobody       bool     // this run is in the background itself
 }
 
 // Main runs patrol and returns its exit code.
@@ -54,6 +58,7 @@ func Main(ctx context.Context, env Env) int {
 	a := &app{Env: env}
 	root := a.root()
 	root.SetArgs(env.Args)
+	defer a.settleDue()
 	if err := root.ExecuteContext(ctx); err != nil {
 		return a.fail(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
-	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -94,30 +93,40 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 		return nil
 	}
 	if err == nil {
-		return a.answer(r, rec, t, req)
+		err = a.answer(r, rec, t, req)
+		if t.Azure {
+			s.renewSoon(ctx, r, rec)
+		}
+		return err
 	}
-	k, kerr := s.keeper(person)
-	if kerr != nil {
-		return kerr
+	return s.getNew(ctx, req, t, person)
+}
+
+// getNew answers with what the vault does not have yet, and then revokes what
+// that took the place of.
+func (s *session) getNew(ctx context.Context, req *cred.Request, t helper.Target, person bool) error {
+	k, err := s.keeper(person)
+	if err != nil {
+		return err
 	}
-	ctx, cancel := whileGitLives(ctx, a.Stdout)
+	ctx, cancel := whileGitLives(ctx, s.Stdout)
 	defer cancel()
 	defer s.progress("asking about the token for " + t.Org + " ...")()
-	r, rec, err = k.Answer(ctx, t)
+	r, rec, err := k.Answer(ctx, t)
 	switch {
 	case err != nil && ctx.Err() != nil: // Git is gone, and nobody to tell
-		a.code = helper.Failed
+		s.code = helper.Failed
 		return nil
-	case err != nil:
-		return err
+	case err == nil:
+		err = s.answer(r, rec, t, req)
 	}
-	if err := a.answer(r, rec, t, req); err != nil {
-		return err
+	if err != nil {
+		err = s.refuse(err, t)
 	}
-	if lifecycle.Waiting(r, a.Now()) {
+	if r, opened := s.records(); opened == nil && helper.Waiting(r, s.Now()) {
 		_ = k.Flush(ctx) // stays queued, and status shows why
 	}
-	return nil
+	return err
 }
 
 func (a *app) answer(r *vault.Records, rec *vault.Record, t helper.Target, req *cred.Request) error {

@@ -22,9 +22,10 @@ func logoutCommand(a *app) *cobra.Command {
 		Long: `Forget every token and password kept for an organisation, or for the host of a
 URL; where the URL has a user name, those of that account alone. Tokens that
 patrol made are revoked on the server; one that cannot be reached now is revoked
-by the next login, logout or token list. A token that was pasted goes on working
-until it is revoked in the portal; the page is printed. Without a name, the only
-organisation there is a token for is meant.`,
+by the next run of patrol. A token that was pasted goes on working until it is
+revoked in the portal; the page is printed. Git alone signs in no more until
+patrol login. Without a name, the only organisation there is a token for is
+meant.`,
 		Example: `  patrol logout contoso
   patrol logout https://git.example.com
   patrol logout --all`,
@@ -47,10 +48,13 @@ func (a *app) logout(ctx context.Context, args []string, all bool) error {
 		return err
 	}
 	var doomed func(*vault.Record) bool
+	var named []helper.Target
 	if len(args) == 1 {
-		if doomed, err = logoutTarget(args[0]); err != nil {
+		t, err := logoutTarget(args[0])
+		if err != nil {
 			return err
 		}
+		doomed, named = targeted(t), []helper.Target{t}
 	}
 	r, err := s.open(ctx)
 	if err != nil && !errors.Is(err, vault.ErrNone) {
@@ -68,32 +72,31 @@ func (a *app) logout(ctx context.Context, args []string, all bool) error {
 			return err
 		}
 		defer s.progress("revoking on the server ...")()
-		if gone, err = k.Forget(ctx, doomed); err != nil {
+		if gone, err = k.Forget(ctx, doomed, named...); err != nil {
 			return err
 		}
 	}
 	return a.reportLogout(gone)
 }
 
-// logoutTarget says which records the argument means.
-func logoutTarget(arg string) (func(*vault.Record) bool, error) {
+// logoutTarget says what the argument means.
+func logoutTarget(arg string) (helper.Target, error) {
 	if !strings.Contains(arg, "://") {
-		t, err := azureTarget(arg)
-		return targeted(t), err
+		return azureTarget(arg)
 	}
 	req, err := cred.FromURL(arg)
 	if err != nil {
-		return nil, err
+		return helper.Target{}, err
 	}
 	if req.Password.IsSet() {
-		return nil, passwordInURL()
+		return helper.Target{}, passwordInURL()
 	}
 	t, err := helper.Identify(&req)
 	if err != nil {
 		what, hint := helper.Explain(err, t)
-		return nil, failed(hint, "%s", what)
+		return t, failed(hint, "%s", what)
 	}
-	return targeted(t), nil
+	return t, nil
 }
 
 // targeted reports whether a record is of the host or organisation, and of the
@@ -113,6 +116,9 @@ func onlyOrg(r *vault.Records, all bool) (func(*vault.Record) bool, error) {
 	orgs := organisations(r)
 	switch len(orgs) {
 	case 0:
+		if lifecycle.SignedInSomewhere(r) {
+			return func(*vault.Record) bool { return false }, nil // the sign-in, which nothing needs, goes by itself
+		}
 		return nil, failed("patrol status", "there is no token to forget")
 	case 1:
 		return func(rec *vault.Record) bool { return rec.Org == orgs[0] }, nil
@@ -138,11 +144,14 @@ func organisations(r *vault.Records) []string {
 func (a *app) reportLogout(gone lifecycle.Forgotten) error {
 	if a.json {
 		return a.printJSON(struct {
-			Revoked []token `json:"revoked"`
-			Queued  []token `json:"queued"` // to be revoked by later runs
-			Pasted  []token `json:"pasted"` // only their owner can revoke them, in the portal
-			Dropped []token `json:"dropped"`
-		}{a.tokens(gone.Revoked), a.tokens(gone.Queued), a.tokens(gone.Pasted), a.tokens(gone.Dropped)})
+			Revoked []token  `json:"revoked"`
+			Queued  []token  `json:"queued"` // to be revoked by later runs
+			Pasted  []token  `json:"pasted"` // only their owner can revoke them, in the portal
+			Dropped []token  `json:"dropped"`
+			SignIns []token  `json:"signIns"`
+			Left    []string `json:"signedOutOf"` // where Git alone signs in no more
+		}{a.tokens(gone.Revoked), a.tokens(gone.Queued), a.tokens(gone.Pasted), a.tokens(gone.Dropped), a.tokens(gone.SignIns),
+			append([]string{}, gone.Left...)})
 	}
 	for i := range gone.Revoked {
 		a.print("Revoked and forgotten: %s.\n", describe(&gone.Revoked[i]))
@@ -153,7 +162,7 @@ func (a *app) reportLogout(gone lifecycle.Forgotten) error {
 		if rec.Kind == vault.Intent {
 			why = "its making did not end; it is looked for"
 		}
-		a.print("Forgotten here, and to be revoked by a later login, logout or token list: %s (%s).\n", describe(rec), why)
+		a.print("Forgotten here, and to be revoked by a later run of patrol: %s (%s).\n", describe(rec), why)
 	}
 	for i := range gone.Dropped {
 		a.print("Forgotten: %s.\n", describe(&gone.Dropped[i]))
@@ -167,7 +176,16 @@ func (a *app) reportLogout(gone lifecycle.Forgotten) error {
 			a.print("It still works on the server. Revoke it there: %s\n", tokensPage(rec.Org))
 		}
 	}
-	if len(gone.Revoked)+len(gone.Queued)+len(gone.Dropped)+len(gone.Pasted) == 0 {
+	for i := range gone.SignIns {
+		a.print("Forgotten: the sign-in of %s.\n", cred.Escape(gone.SignIns[i].Account))
+	}
+	if tokens := len(gone.Revoked) + len(gone.Queued) + len(gone.Dropped) + len(gone.Pasted); tokens > 0 {
+		return nil
+	}
+	for _, org := range gone.Left {
+		a.print("There was no token for %s. Git alone does not sign in to it any more.\n", org)
+	}
+	if len(gone.Left)+len(gone.SignIns) == 0 {
 		a.print("There was nothing to forget.\n")
 	}
 	return nil

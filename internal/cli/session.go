@@ -105,9 +105,18 @@ func (s *session) unlock(ctx context.Context, f *vault.File) (*vault.Records, er
 	if err != nil {
 		return nil, err
 	}
-	s.key = key
+	s.key, s.opened = key, s
 	s.cache(f.Header)
 	return r, nil
+}
+
+// records opens the vault again, as it is now.
+func (s *session) records() (*vault.Records, error) {
+	f, err := s.vault.Load()
+	if err != nil {
+		return nil, err
+	}
+	return f.Open(s.key)
 }
 
 var errNotCached = errors.New("the kernel keyring does not have the key")
@@ -122,7 +131,7 @@ func (s *session) openCached(f *vault.File) (*vault.Records, error) {
 	if errors.Is(err, vault.ErrWrongKey) {
 		return nil, errNotCached
 	}
-	s.key = key
+	s.key, s.opened = key, s
 	return r, err
 }
 

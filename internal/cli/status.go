@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
@@ -22,7 +21,7 @@ import (
 type token struct {
 	ID        string    `json:"id"`
 	Kind      string    `json:"kind"`
-	State     string    `json:"state"` // valid, expired, suspect, to be revoked, to be looked for
+	State     string    `json:"state"` // valid, expired, suspect, not verified yet, to be revoked, to be looked for
 	Host      string    `json:"host"`
 	Org       string    `json:"organization,omitempty"`
 	Path      string    `json:"path,omitempty"`
@@ -35,19 +34,25 @@ type token struct {
 	Verified  time.Time `json:"verified,omitzero"`
 	Suspected time.Time `json:"suspected,omitzero"`
 
-	// Of a token that is to be revoked: since when it could not be, and why.
+	Renews time.Time `json:"renews,omitzero"` // from then on the next Git has a successor made
+
+	// Of a token that is to be revoked or renewed: how often that failed, and why.
 	Tries   int       `json:"tries,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 	NextTry time.Time `json:"nextTry,omitzero"`
 }
 
 func tokenJSON(r *vault.Record, now time.Time) token {
-	return token{
+	t := token{
 		ID: r.ID, Kind: string(r.Kind), State: state(r, now), Host: r.Host, Org: r.Org, Path: r.Path,
 		Account: r.Account, Name: r.Name, Scopes: strings.Fields(r.Scopes),
 		Created: r.Created, Expires: r.Expires, Verified: r.Verified, Suspected: r.Suspect,
 		ServerID: r.ServerID, Tries: r.Tries, Reason: r.Reason, NextTry: r.Due,
 	}
+	if r.Answers() {
+		t.Renews = r.Until
+	}
+	return t
 }
 
 func state(r *vault.Record, now time.Time) string {
@@ -58,6 +63,8 @@ func state(r *vault.Record, now time.Time) string {
 		return "to be revoked"
 	case r.Dead(now):
 		return "expired"
+	case !r.Suspect.IsZero() && r.Verified.IsZero():
+		return "not verified yet"
 	case !r.Suspect.IsZero():
 		return "suspect"
 	}
@@ -86,7 +93,8 @@ type status struct {
 	Accounts []account   `json:"accounts"`
 	Tokens   []token     `json:"tokens"`
 	SignIns  []signInRow `json:"signIns"`
-	Queue    []token     `json:"queue"` // tokens still to be revoked on the server
+	Ended    []signInRow `json:"endedSignIns"` // by the identity provider
+	Queue    []token     `json:"queue"`        // tokens still to be revoked on the server
 	Verdicts []verdict   `json:"verdicts"`
 	Allowed  []string    `json:"allowedOrganizations,omitempty"`
 	Git      gitStatus   `json:"git"`
@@ -97,7 +105,8 @@ type signInRow struct {
 	Account string    `json:"account"`
 	Tenant  string    `json:"tenant"`
 	Since   time.Time `json:"since"`
-	Used    time.Time `json:"used"` // last time it was renewed
+	Used    time.Time `json:"used"`           // last time it was renewed
+	Over    string    `json:"over,omitempty"` // why it makes no more tokens
 }
 
 // verdict is an organisation that gives out no personal access tokens.
@@ -142,7 +151,8 @@ func statusCommand(a *app) *cobra.Command {
 		Short: "show tokens, expiry, the vault's key and Git's configuration",
 		Long: `Show what patrol keeps and how it is reached: every token with its expiry (never
 the token itself), where the vault's key is and how long it stays unlocked, and
-whether Git asks patrol. It changes nothing and asks nothing.`,
+whether Git asks patrol. It asks nothing; what is due to be revoked is revoked
+in the background, as after every command.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
 	})
@@ -154,7 +164,7 @@ func (a *app) status(ctx context.Context) error {
 		return err
 	}
 	out := status{
-		Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, SignIns: []signInRow{},
+		Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, SignIns: []signInRow{}, Ended: []signInRow{},
 		Queue: []token{}, Verdicts: []verdict{}, Git: s.gitStatus(),
 	}
 	r, err := s.peek(ctx)
@@ -179,8 +189,10 @@ func (st *status) fill(r *vault.Records, now time.Time) {
 			st.Tokens = append(st.Tokens, tokenJSON(rec, now))
 		case queued(rec):
 			st.Queue = append(st.Queue, tokenJSON(rec, now))
+		case rec.Kind == vault.Refresh && rec.Reason != "":
+			st.Ended = append(st.Ended, signInRow{rec.Account, rec.Tenant, rec.Created, rec.Verified, rec.Reason})
 		case rec.Kind == vault.Refresh && rec.Due.IsZero():
-			st.SignIns = append(st.SignIns, signInRow{rec.Account, rec.Tenant, rec.Created, rec.Verified})
+			st.SignIns = append(st.SignIns, signInRow{rec.Account, rec.Tenant, rec.Created, rec.Verified, ""})
 		}
 	}
 	for _, org := range organisations(r) {
@@ -224,10 +236,10 @@ func (s *session) peek(ctx context.Context) (*vault.Records, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := keyring.Load(f.ID)
+	_, err = keyring.Load(f.ID)
 	switch {
 	case err == nil:
-		return f.Open(key)
+		return s.openCached(f)
 	case f.Source == "kernel":
 		return nil, err
 	case s.hasPassphraseSource(), f.Source == "file":
@@ -309,23 +321,8 @@ func (a *app) showStatus(st *status) {
 	for _, h := range st.Git.Azure {
 		a.print("Git:   %s %s\n", h.URL, gitWords(h))
 	}
-	for _, si := range st.SignIns {
-		a.print("Sign-in: %s since %s\n", cred.Escape(si.Account), day(si.Since))
-	}
-	for _, v := range st.Verdicts {
-		a.print("No PAT:  %s: %s; tried again %s\n", v.Org, cred.Escape(v.Reason), day(v.Until))
-	}
-	for _, t := range st.Queue {
-		if t.ServerID == "" {
-			a.print("Queue:   a token %q may have been made for %s; the next login, logout or token list looks for it\n", t.Name, t.Org)
-			continue
-		}
-		tried := "not tried yet"
-		if t.Tries > 0 {
-			tried = "tried " + count(t.Tries, "time", "times") + ", last: " + cred.Escape(t.Reason)
-		}
-		a.print("Queue:   %s of %s for %s is to be revoked; %s\n", t.ServerID, cred.Escape(t.Account), t.Org, tried)
-	}
+	a.showSignIns(st)
+	a.showQueue(st)
 	if len(st.Tokens) == 0 {
 		return
 	}

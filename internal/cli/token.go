@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gitpatrol/patrol/internal/lifecycle"
+	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -43,7 +43,7 @@ func (a *app) tokenList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if lifecycle.Waiting(r, a.Now()) || lifecycle.Unsettled(r, a.Now()) {
+	if helper.Waiting(r, a.Now()) || helper.Unsettled(r, a.Now()) {
 		if r, err = s.flush(ctx); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ var (
 	ErrAccount  = errors.New("the token is of another account")
 	ErrExpired  = errors.New("the token has expired")
 	ErrSuspect  = errors.New("the server refused the token")
+	ErrClock    = errors.New("the clock was put back since the token was made")
 	ErrOrg      = errors.New("this organisation is not on the list of allowed ones")
 )
 
@@ -70,13 +71,18 @@ func usable(rec *vault.Record, t Target, now time.Time) error {
 		return ErrExpired
 	case !rec.Suspect.IsZero():
 		return ErrSuspect
+	case !rec.Until.IsZero() && now.Before(rec.Verified.Add(-skew)):
+		return ErrClock
 	}
 	return nil
 }
 
+// skew is how far a clock is put right now and then: by no more than this.
+const skew = 5 * time.Minute
+
 // rank orders reasons by how much they help a person.
 func rank(reason error) int {
-	return slices.Index([]error{ErrNoRecord, ErrAccount, ErrExpired, ErrSuspect}, reason)
+	return slices.Index([]error{ErrNoRecord, ErrAccount, ErrExpired, ErrClock, ErrSuspect}, reason)
 }
 
 // matches is Git's rule for generic hosts: what the request does not say

@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -31,6 +32,9 @@ type Program struct {
 	// Become runs patrol in our place, which can unlock, ask and say more. It
 	// returns only where it cannot replace this process.
 	Become func(operation string, req *cred.Request) int
+
+	// Detach starts patrol in the background, after the answer.
+	Detach Detach
 }
 
 // lockWait bounds how long store and erase wait for another writer.
@@ -120,7 +124,8 @@ func (p Program) get(req *cred.Request, t Target) int {
 	if err != nil {
 		return p.Become("get", req)
 	}
-	rec, err := Pick(r, t, p.Now())
+	now := p.Now()
+	rec, err := Pick(r, t, now)
 	if err != nil {
 		return p.Become("get", req)
 	}
@@ -132,6 +137,9 @@ func (p Program) get(req *cred.Request, t Target) int {
 		return p.Become("get", req)
 	}
 	err = reply.Write(p.Stdout)
+	if t.Azure {
+		Upkeep(v, r, rec, now, p.Detach)
+	}
 	switch {
 	case err == nil:
 		return Done
@@ -184,11 +192,18 @@ func (p Program) change(operation string, req *cred.Request, t Target) int {
 	return Done
 }
 
+// errRenewable: patrol can make another in the place of a suspect one.
+var errRenewable = errors.New("it can be made anew")
+
 // Doubt returns ErrSuspect after an erase that left a token of patrol's own
 // suspect: Git will only say that authentication failed.
 func Doubt(operation string, r *vault.Records, t Target, now time.Time) error {
 	if operation == "erase" && t.Azure {
-		if _, err := Pick(r, t, now); errors.Is(err, ErrSuspect) {
+		rec, err := Pick(r, t, now)
+		if errors.Is(err, ErrSuspect) && !rec.Until.IsZero() {
+			return fmt.Errorf("%w: %w", errRenewable, err)
+		}
+		if errors.Is(err, ErrSuspect) {
 			return err
 		}
 	}

@@ -50,6 +50,9 @@ func ExplainTarget(err error, t Target) (what, hint string, ok bool) {
 		hint = "take the user name out of the URL, or sign in as it: patrol login " + org
 	case errors.Is(err, ErrExpired):
 		what, hint = "the token for "+org+" has expired", "patrol login "+org
+	case errors.Is(err, errRenewable):
+		what = "Azure DevOps refused the token for " + org
+		hint = "the same git command again: patrol asks the server then, and makes a new token if that one is dead"
 	case errors.Is(err, ErrSuspect):
 		what, hint = "Azure DevOps refused the token for "+org, "patrol login "+org
 	case errors.Is(err, ErrOrg):

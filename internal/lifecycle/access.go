@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -89,8 +90,7 @@ func (k *Keeper) refresh(ctx context.Context, client *oauth.Client, tenant strin
 	}
 	tokens, err := client.Refresh(ctx, secrets.Secret, claims)
 	if errors.Is(err, oauth.ErrSignIn) {
-		k.Say("the sign-in of %s is over: %v", rec.Account, err)
-		return signedIn{}, errors.Join(errNoSignIn, k.forget(ctx, rec.ID))
+		return signedIn{}, errors.Join(errNoSignIn, k.over(ctx, rec.ID, err))
 	}
 	if err != nil {
 		return signedIn{}, err
@@ -115,7 +115,7 @@ func (k *Keeper) refresh(ctx context.Context, client *oauth.Client, tenant strin
 func (k *Keeper) findSignIn(r *vault.Records, tenant, account string) *vault.Record {
 	for i := range r.List {
 		rec := &r.List[i]
-		if rec.Kind == vault.Refresh && rec.Tenant == tenant && (rec.Due.IsZero() || k.revoking) && (account == "" || cred.EqualFold(rec.Account, account)) {
+		if rec.Kind == vault.Refresh && rec.Reason == "" && rec.Tenant == tenant && (rec.Due.IsZero() || k.revoking) && (account == "" || cred.EqualFold(rec.Account, account)) {
 			return rec
 		}
 	}
@@ -125,11 +125,16 @@ func (k *Keeper) findSignIn(r *vault.Records, tenant, account string) *vault.Rec
 // signedInAnywhere reports whether any sign-in could be renewed.
 func signedInAnywhere(r *vault.Records) bool {
 	for i := range r.List {
-		if rec := &r.List[i]; rec.Kind == vault.Refresh && rec.Due.IsZero() {
+		if rec := &r.List[i]; rec.Kind == vault.Refresh && rec.Reason == "" && rec.Due.IsZero() {
 			return true
 		}
 	}
 	return false
+}
+
+// SignedInSomewhere reports whether any sign-in is kept, be it over.
+func SignedInSomewhere(r *vault.Records) bool {
+	return r != nil && slices.ContainsFunc(r.List, func(rec vault.Record) bool { return rec.Kind == vault.Refresh && rec.Due.IsZero() })
 }
 
 func (k *Keeper) forget(ctx context.Context, id string) error {
@@ -139,14 +144,52 @@ func (k *Keeper) forget(ctx context.Context, id string) error {
 	})
 }
 
+// over takes the secret of a sign-in that the provider has ended, and keeps why:
+// it may be that nobody is there to be told now.
+func (k *Keeper) over(ctx context.Context, id string, ended error) error {
+	return k.update(ctx, func(r *vault.Records) error {
+		rec := r.Find(id)
+		if rec == nil {
+			return vault.ErrUnchanged
+		}
+		rec.Reason = why(ended)
+		rec.SetSecrets(vault.Secrets{})
+		if !rec.Due.IsZero() { // it was kept to revoke with
+			r.Delete(func(rec *vault.Record) bool { return rec.ID == id })
+		}
+		return nil
+	})
+}
+
+// why says in words why a sign-in has ended, and then in the provider's.
+func why(ended error) string {
+	var e *oauth.Error
+	if errors.As(ended, &e) {
+		return e.Advice() + "; " + e.Error()
+	}
+	return ended.Error()
+}
+
+// sayOver tells the person why there is no sign-in any more.
+func (k *Keeper) sayOver(r *vault.Records, tenant, account string) {
+	for i := range r.List {
+		rec := &r.List[i]
+		if rec.Kind == vault.Refresh && rec.Reason != "" && rec.Tenant == tenant && (account == "" || cred.EqualFold(rec.Account, account)) {
+			k.Say("the sign-in of %s is over: %s", rec.Account, rec.Reason)
+			return
+		}
+	}
+}
+
 // ask lets a person sign in, and keeps the sign-in.
 func (k *Keeper) ask(ctx context.Context, client *oauth.Client, tenant string, t helper.Target, claims string) (signedIn, error) {
-	if !k.Person {
-		return signedIn{}, ErrNobody
-	}
 	r, err := k.read()
 	if err != nil {
 		return signedIn{}, err
+	}
+	k.sayOver(r, tenant, cmp.Or(t.Account, k.prefer))
+	if !k.Person {
+		return signedIn{}, ErrNobody
 	}
 	if p := policy(r, signInPolicy, "", tenant); p != nil && k.Now().Before(p.Until) && !k.Insist {
 		return signedIn{}, ErrCooling

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -45,6 +46,10 @@ type Keeper struct {
 	revoking bool   // sign-ins that are kept only to revoke may be used
 	tenant   string // whose sign-in is used; "" for that of the organisation
 	prefer   string // the account whose token is to be renewed, where the URL names none
+
+	rotating *vault.Record // whose successor is being made, while it still works
+	grace    time.Duration // how long a predecessor goes on working
+	skew     time.Duration // how far the servers' clock is ahead, seen in this run
 }
 
 var (
@@ -95,8 +100,11 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 		return r, rec, nil
 	case errors.Is(why, helper.ErrOrg):
 		return nil, nil, why
-	case errors.Is(why, helper.ErrSuspect):
+	case errors.Is(why, helper.ErrSuspect), errors.Is(why, helper.ErrClock):
 		refused, err := k.judge(ctx, r, rec)
+		if err != nil && errors.Is(why, helper.ErrClock) {
+			return r, rec, nil // nothing but the clock speaks against it
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -136,11 +144,18 @@ func (k *Keeper) hopeless(t helper.Target) error {
 	if err != nil {
 		return err
 	}
-	_, why := helper.Pick(r, t, k.Now())
+	rec, why := helper.Pick(r, t, k.Now())
 	switch {
-	case why == nil, errors.Is(why, helper.ErrSuspect):
+	case why == nil, errors.Is(why, helper.ErrSuspect), errors.Is(why, helper.ErrClock):
 		return nil
-	case errors.Is(why, helper.ErrOrg), !k.Person && !signedInAnywhere(r):
+	case errors.Is(why, helper.ErrOrg):
+		return why
+	case !k.Person && !signedInAnywhere(r):
+		account := t.Account
+		if rec != nil {
+			account = cmp.Or(account, rec.Account)
+		}
+		k.sayOver(r, pinned(r, t.Org), account)
 		return why
 	}
 	return nil
@@ -192,7 +207,9 @@ func (k *Keeper) renew(ctx context.Context, t helper.Target) (string, error) {
 	if s.account == "" { // the sign-in's own name is what finds it again
 		s.account = conn.Account
 	}
-	return k.issue(ctx, t.Org, s)
+	seen := *k
+	seen.skew = s.skew
+	return seen.issue(ctx, t.Org, s)
 }
 
 // NotMember says that an account signed in, but the organisation does not let
@@ -282,9 +299,15 @@ func (k *Keeper) judge(ctx context.Context, r *vault.Records, rec *vault.Record)
 			return helper.ErrSuspect, nil
 		}
 	}
+	if unproved(rec) {
+		return nil, k.update(ctx, func(r *vault.Records) error { return k.promote(r, rec.ID) })
+	}
 	now := k.Now()
 	return nil, k.update(ctx, func(r *vault.Records) error {
 		if rec := r.Find(rec.ID); rec != nil {
+			if rec.Suspect.IsZero() {
+				rec.Until = now // made by another clock: its times say nothing
+			}
 			rec.Suspect, rec.Verified = time.Time{}, now
 		}
 		return nil

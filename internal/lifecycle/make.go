@@ -24,7 +24,7 @@ func (k *Keeper) issue(ctx context.Context, org string, s signedIn) (string, err
 	if err != nil {
 		return "", err
 	}
-	if reason, _ := Verdict(r, org, k.Now()); k.Choice == OnlyEntra || k.Choice == Auto && reason != "" && !k.Insist {
+	if reason, _ := Verdict(r, org, k.Now()); k.Choice == OnlyEntra || k.Choice == Auto && reason != "" && !k.Insist && !k.renewsPAT() {
 		return k.keepEntra(ctx, org, s)
 	}
 	id, err := k.sweepAndMint(ctx, r, org, s)
@@ -34,8 +34,8 @@ func (k *Keeper) issue(ctx context.Context, org string, s signedIn) (string, err
 			id, err = k.sweepAndMint(ctx, r, org, s)
 		}
 	}
-	if err == nil || k.Choice == OnlyPAT {
-		return id, err
+	if err == nil || k.Choice == OnlyPAT || k.renewsPAT() {
+		return id, err // a token that still works is better than what would take its place
 	}
 	reason, lasting := whyNoPAT(err)
 	if reason == "" {
@@ -57,6 +57,9 @@ func (k *Keeper) issue(ctx context.Context, org string, s signedIn) (string, err
 // sweepAndMint makes a PAT once nothing of earlier runs is left on the server.
 func (k *Keeper) sweepAndMint(ctx context.Context, r *vault.Records, org string, s signedIn) (string, error) {
 	if err := k.sweep(ctx, r, org, s); err != nil {
+		return "", err
+	}
+	if err := k.makeRoom(ctx, org, s); err != nil {
 		return "", err
 	}
 	return k.mint(ctx, org, s)
@@ -107,10 +110,28 @@ func (k *Keeper) mint(ctx context.Context, org string, s signedIn) (string, erro
 	rec := vault.Record{
 		Kind: vault.PAT, Host: helper.AzureHost, Org: org, Account: s.account, HasAccount: true, Tenant: s.tenant,
 		ServerID: issued.AuthorizationID, Name: issued.DisplayName, Scopes: strings.Join(issued.Scopes, " "),
-		Created: k.Now(), Expires: issued.Expires, Verified: k.Now(),
+		Created: k.Now(), Expires: ours(issued.Expires, s.skew), Verified: k.Now(),
 	}
+	rec.Until = renewAt(rec.Created, rec.Expires)
 	rec.SetSecrets(vault.Secrets{Secret: issued.Secret})
-	return k.keep(ctx, rec, issued.Secret, name)
+	if k.rotating == nil {
+		return k.keep(ctx, rec, issued.Secret, name)
+	}
+	rec.Predecessor, rec.Suspect, rec.Verified = k.rotating.ID, rec.Created, time.Time{}
+	id, err := k.keep(ctx, rec, issued.Secret, name)
+	if err == nil {
+		err = k.prove(ctx, id)
+	}
+	return id, err
+}
+
+// ours is a time by our clock that a server told by its own. Clocks that differ
+// by little do not differ.
+func ours(t time.Time, skew time.Duration) time.Time {
+	if skew.Abs() < margin {
+		return t
+	}
+	return t.Add(-skew)
 }
 
 // intend journals that a token is about to be made, under a name that only this
@@ -138,15 +159,15 @@ func (k *Keeper) dropIntent(ctx context.Context, name string) error {
 	})
 }
 
-// keep stores a new credential in place of the account's older ones, which are
-// to be revoked, and its intent.
+// keep stores a new credential in place of its intent and of the account's older
+// ones, which are to be revoked. An unproved one goes beside them.
 func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret, intent string) (id string, err error) {
 	late := false
 	err = k.update(ctx, func(r *vault.Records) error {
 		now := k.Now()
 		r.Delete(func(old *vault.Record) bool { return intent != "" && old.Kind == vault.Intent && old.Name == intent })
 		if late = signedOut(r, rec.Org, rec.Account); late { // while it was being made
-			if retire(&rec, now) {
+			if retire(&rec, now, 0) {
 				r.Add(rec)
 			}
 			return nil
@@ -160,7 +181,12 @@ func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret,
 				old.Due = time.Time{}
 			}
 		}
-		Replace(r, &rec, now)
+		if k.skew.Abs() >= margin { // the ends of what was made by another clock say nothing
+			forgetEnds(r, &rec)
+		}
+		if !unproved(&rec) {
+			replace(r, &rec, now, k.grace)
+		}
 		r.Remember(secret, rec.Expires, now)
 		r.Add(rec)
 		id = r.List[0].ID
@@ -174,31 +200,52 @@ func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret,
 
 // Replace makes room for rec, which is about to be added: the credentials of
 // its account for its organisation go, and those patrol made are to be revoked.
-func Replace(r *vault.Records, rec *vault.Record, now time.Time) {
+func Replace(r *vault.Records, rec *vault.Record, now time.Time) { replace(r, rec, now, 0) }
+
+// replace leaves the others so much time; none to another replacement that came
+// to nothing.
+func replace(r *vault.Records, rec *vault.Record, now time.Time, grace time.Duration) {
 	r.Delete(func(old *vault.Record) bool {
-		if !old.Ours() || !old.Answers() || old.Org != rec.Org || !cred.EqualFold(old.Account, rec.Account) {
+		if !old.Ours() || !old.Answers() || old.ID == rec.ID || old.Org != rec.Org || !cred.EqualFold(old.Account, rec.Account) {
 			return false
 		}
+		if unproved(old) {
+			return !retire(old, now, 0)
+		}
 		rec.Predecessor = old.ID
-		return !retire(old, now)
+		return !retire(old, now, grace)
 	})
 }
 
-// retire turns a record into an order to revoke its token. It reports false
-// when there is nothing to revoke: the token has expired, or only its owner can
-// name it to the server.
-func retire(rec *vault.Record, now time.Time) bool {
+// forgetEnds makes sure that the tokens rec takes the place of are revoked: by a
+// clock that is wrong they may seem to have ended.
+func forgetEnds(r *vault.Records, rec *vault.Record) {
+	for i := range r.List {
+		if old := &r.List[i]; old.ServerID != "" && old.Org == rec.Org && cred.EqualFold(old.Account, rec.Account) {
+			old.Expires = time.Time{}
+		}
+	}
+}
+
+// retire turns a record into an order to revoke its token after grace, or when
+// it ends. It reports false when there is nothing to revoke: the token has
+// expired, or only its owner can name it to the server.
+func retire(rec *vault.Record, now time.Time, grace time.Duration) bool {
 	if rec.Kind != vault.PAT || rec.ServerID == "" || rec.Dead(now) {
 		return false
 	}
-	rec.Due = now
+	rec.Due, rec.Until, rec.Tries, rec.Reason = now.Add(grace), time.Time{}, 0, ""
+	if rec.Dead(rec.Due) {
+		rec.Due = rec.Expires
+	}
 	rec.SetSecrets(vault.Secrets{})
 	return true
 }
 
-// skew is how long before its end an access token is no longer handed out: a
-// push begun with it should not fail half-way.
-const skew = 5 * time.Minute
+// margin is how long before its end an access token is no longer handed out: a
+// push begun with it should not fail half-way. It is also the difference from
+// which on two clocks differ.
+const margin = 5 * time.Minute
 
 // keepEntra stores the access token itself as what Git gets.
 func (k *Keeper) keepEntra(ctx context.Context, org string, s signedIn) (string, error) {
@@ -207,8 +254,9 @@ func (k *Keeper) keepEntra(ctx context.Context, org string, s signedIn) (string,
 		Created: k.Now(), Expires: s.expires, Verified: k.Now(),
 	}
 	if !s.expires.IsZero() {
-		rec.Expires = s.expires.Add(-skew)
+		rec.Expires = s.expires.Add(-margin)
 	}
+	rec.Until = renewAt(rec.Created, rec.Expires)
 	rec.SetSecrets(vault.Secrets{Secret: s.token})
 	return k.keep(ctx, rec, s.token, "")
 }
@@ -218,7 +266,7 @@ func (k *Keeper) keepEntra(ctx context.Context, org string, s signedIn) (string,
 func (k *Keeper) sweep(ctx context.Context, r *vault.Records, org string, s signedIn) error {
 	intents := map[string]time.Time{}
 	for i := range r.List {
-		if rec := &r.List[i]; rec.Kind == vault.Intent && rec.Org == org && cred.EqualFold(rec.Account, s.account) {
+		if rec := &r.List[i]; rec.Kind == vault.Intent && rec.Org == org && sameAccount(rec, s) {
 			intents[rec.Name] = rec.Created
 		}
 	}
@@ -251,3 +299,5 @@ func (k *Keeper) sweep(ctx context.Context, r *vault.Records, org string, s sign
 	}
 	return nil
 }
+
+func sameAccount(rec *vault.Record, s signedIn) bool { return cred.EqualFold(rec.Account, s.account) }

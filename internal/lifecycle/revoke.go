@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
@@ -19,11 +20,40 @@ type Forgotten struct {
 	Queued  []vault.Record // still to be revoked there; the next runs try again
 	Pasted  []vault.Record // made in the portal, where alone they can be revoked
 	Dropped []vault.Record // nothing on a server to revoke, or not ours to
+	SignIns []vault.Record // sign-ins that nothing needs any more
+	Left    []string       // organisations that Git alone signs in to no more
 }
 
-// Forget takes records out of the vault and revokes on the server those that
-// patrol made there. What cannot be reached is queued.
-func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (Forgotten, error) {
+// Forget takes records out of the vault, revokes on the server those that patrol
+// made there, and notes that the person is signed out. What cannot be reached is
+// queued. Those named are signed out of although nothing is kept for them.
+func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool, named ...helper.Target) (Forgotten, error) {
+	return k.forgetAll(ctx, doomed, func(r *vault.Records, left map[[2]string]bool) []string {
+		for _, t := range named {
+			if t.Azure {
+				left[[2]string{t.Org, t.Account}] = true
+			}
+		}
+		var orgs []string
+		for who := range left {
+			if signOut(r, who[0], who[1]) {
+				orgs = append(orgs, who[0])
+			}
+		}
+		slices.Sort(orgs)
+		return slices.Compact(orgs)
+	})
+}
+
+// Revoke is Forget for single tokens: nobody is signed out, so that Git may have
+// a new one made from the sign-in.
+func (k *Keeper) Revoke(ctx context.Context, doomed func(*vault.Record) bool) (Forgotten, error) {
+	return k.forgetAll(ctx, doomed, func(*vault.Records, map[[2]string]bool) []string { return nil })
+}
+
+// forgetAll forgets the doomed; left gets the organisations and accounts.
+func (k *Keeper) forgetAll(ctx context.Context, doomed func(*vault.Record) bool,
+	leave func(r *vault.Records, left map[[2]string]bool) []string) (Forgotten, error) {
 	var gone Forgotten
 	var due, pending []string
 	err := k.update(ctx, func(r *vault.Records) error {
@@ -43,11 +73,12 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 				left[[2]string{rec.Org, rec.Account}] = true
 			}
 			if rec.Kind == vault.Intent {
+				rec.Until = time.Time{}
 				pending = append(pending, rec.ID)
 				return false // whoever makes that token finds itself logged out
 			}
 			switch {
-			case retire(rec, now):
+			case retire(rec, now, 0):
 				due = append(due, rec.ID)
 				return false
 			case rec.Kind == vault.PAT && rec.ServerID == "":
@@ -57,15 +88,19 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 			}
 			return true
 		})
-		for who := range left {
-			signOut(r, who[0], who[1])
+		if gone.Left = leave(r, left); gone.Left != nil || len(left) == 0 {
+			gone.SignIns = retireSignIns(r, now)
 		}
-		retireSignIns(r, now)
 		return nil
 	})
 	if err != nil {
 		return gone, err
 	}
+	return k.flushForgotten(ctx, gone, due, pending)
+}
+
+// flushForgotten revokes what was forgotten, and tells what could not be.
+func (k *Keeper) flushForgotten(ctx context.Context, gone Forgotten, due, pending []string) (Forgotten, error) {
 	before, err := k.read()
 	if err != nil {
 		return gone, err
@@ -94,20 +129,24 @@ func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool) (F
 func Queued(rec *vault.Record) bool { return rec.Kind == vault.PAT && !rec.Due.IsZero() }
 
 // signOut notes a logout as one account, which is one of the whole organisation
-// when no other account has anything there.
-func signOut(r *vault.Records, org, account string) {
+// when no other account has anything there. It reports whether that is news.
+func signOut(r *vault.Records, org, account string) bool {
+	if signedOut(r, org, account) {
+		return false
+	}
 	for i := range r.List {
 		if rec := &r.List[i]; rec.Ours() && rec.Answers() && rec.Org == org {
 			markSignedOut(r, org, account)
-			return
+			return true
 		}
 	}
 	markSignedOut(r, org, "")
+	return true
 }
 
 // retireSignIns marks the sign-ins that no record of the same account needs any
-// more: they are used for nothing but revoking what is queued.
-func retireSignIns(r *vault.Records, now time.Time) {
+// more: they are used for nothing but revoking what is queued. It returns them.
+func retireSignIns(r *vault.Records, now time.Time) (retired []vault.Record) {
 	type signIn struct{ tenant, account string }
 	of := func(rec *vault.Record) signIn { return signIn{rec.Tenant, cred.Lower(rec.Account)} }
 	needed := map[signIn]bool{}
@@ -121,8 +160,10 @@ func retireSignIns(r *vault.Records, now time.Time) {
 		rec := &r.List[i]
 		if rec.Kind == vault.Refresh && !needed[of(rec)] && rec.Due.IsZero() {
 			rec.Due = now
+			retired = append(retired, *rec)
 		}
 	}
+	return retired
 }
 
 // flushTime bounds one round of revocations: nobody waits for it.
@@ -146,7 +187,7 @@ func (k *Keeper) Flush(ctx context.Context) error {
 			continue
 		}
 		who := rec.Tenant + " " + rec.Account
-		if _, known := access[who]; !known && failed[who] == nil {
+		if _, known := access[who]; !known && failed[who] == nil && !rec.Dead(k.Now()) {
 			access[who], failed[who] = k.silently(ctx, rec)
 		}
 		err := failed[who]
@@ -176,23 +217,52 @@ func (k *Keeper) sweepAll(ctx context.Context) error {
 	for i := range r.List {
 		rec := r.List[i]
 		who := [2]string{rec.Org, rec.Account}
-		if rec.Kind != vault.Intent || swept[who] {
+		if rec.Kind != vault.Intent || swept[who] || k.Now().Before(rec.Until) {
 			continue
 		}
 		swept[who] = true
-		if err := k.sweepOne(ctx, rec); err != nil {
+		err := k.sweepOne(ctx, rec)
+		if errors.Is(err, errBeingMade) {
+			continue
+		}
+		if err := k.lookLater(ctx, who, err); err != nil {
+			return err
+		}
+		if err != nil {
 			last = err
 		}
 	}
 	return last
 }
 
+// lookLater notes when to look again for tokens that may have been made: those
+// that were not found, and those that could not be looked for.
+func (k *Keeper) lookLater(ctx context.Context, who [2]string, failure error) error {
+	return k.update(ctx, func(r *vault.Records) error {
+		left := false
+		for i := range r.List {
+			if rec := &r.List[i]; rec.Kind == vault.Intent && [2]string{rec.Org, rec.Account} == who {
+				rec.Tries++
+				rec.Until = k.Now().Add(max(backOff(rec.Tries), asked(failure)))
+				left = true
+			}
+		}
+		if !left {
+			return vault.ErrUnchanged
+		}
+		return nil
+	})
+}
+
+// errBeingMade: whoever holds the organisation's lock sweeps, or made this intent.
+var errBeingMade = errors.New("a token is being made")
+
 func (k *Keeper) sweepOne(ctx context.Context, intent vault.Record) error {
 	soon, cancel := context.WithTimeout(ctx, idleTime)
 	defer cancel()
 	unlock, err := k.Vault.Lock(soon, orgLock(intent.Org))
 	if err != nil {
-		return nil // whoever holds it sweeps, or made this intent
+		return errBeingMade
 	}
 	defer unlock()
 	s, err := k.silently(ctx, intent)
@@ -241,7 +311,7 @@ func (k *Keeper) settle(ctx context.Context, id string, failure error) error {
 		}
 		rec.Tries++
 		rec.Reason = fmt.Sprint(failure)
-		rec.Due = k.Now().Add(backOff(rec.Tries))
+		rec.Due = k.Now().Add(max(backOff(rec.Tries), asked(failure)))
 		return nil
 	})
 }
@@ -268,25 +338,4 @@ func (k *Keeper) dropSignIns(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// Unsettled reports whether a token may have been made that nobody has: its
-// making began a while ago and did not end.
-func Unsettled(r *vault.Records, now time.Time) bool {
-	for i := range r.List {
-		if rec := &r.List[i]; rec.Kind == vault.Intent && now.Sub(rec.Created) > time.Minute {
-			return true
-		}
-	}
-	return false
-}
-
-// Waiting reports whether anything is due to be revoked now.
-func Waiting(r *vault.Records, now time.Time) bool {
-	for i := range r.List {
-		if rec := &r.List[i]; rec.Kind == vault.PAT && !rec.Due.IsZero() && !now.Before(rec.Due) {
-			return true
-		}
-	}
-	return false
 }

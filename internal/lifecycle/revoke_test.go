@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/emulator"
+	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -39,14 +40,14 @@ func TestQueue(t *testing.T) {
 			t.Errorf("after %d tries the next is due in %v", tries, wait)
 		}
 		before := len(w.emulator.Requests())
-		if Waiting(w.records(), w.emulator.Now()) {
+		if helper.Waiting(w.records(), w.emulator.Now()) {
 			t.Error("it is due at once")
 		}
 		if err := w.keeper().Flush(t.Context()); err != nil || len(w.emulator.Requests()) != before {
 			t.Errorf("it is tried before it is due: %v", err)
 		}
 		w.emulator.Advance(backOff(tries) + time.Second)
-		if !Waiting(w.records(), w.emulator.Now()) {
+		if !helper.Waiting(w.records(), w.emulator.Now()) {
 			t.Error("it is never due")
 		}
 		if err := w.keeper().Flush(t.Context()); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -45,4 +46,23 @@ func (v *Vault) Lock(ctx context.Context, name string) (unlock func(), err error
 		case <-time.After(rand.N(wait)):
 		}
 	}
+}
+
+// TryLock takes the lock of a file beside the vault if nobody has it (ErrBusy).
+// Whoever the file is handed to has it, too, until all have closed it.
+func (v *Vault) TryLock(name string) (*os.File, error) {
+	path := filepath.Join(v.dir, name)
+	f, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
+	err = tryLock(f)
+	if errors.Is(err, errWouldBlock) {
+		err = ErrBusy
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return f, nil
 }

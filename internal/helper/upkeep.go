@@ -1,0 +1,60 @@
+package helper
+
+import (
+	"os"
+	"time"
+
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+// UpkeepLock is held by the one process that does what is due in the background.
+const UpkeepLock = "upkeep.lock"
+
+// Detach runs patrol in the background with the given arguments. It hands the
+// lock over to it.
+type Detach func(lock *os.File, args ...string)
+
+// Upkeep starts what is due, if anything is and nobody does it yet: the renewal
+// of rec, which was just handed out (nil: none), and revocations. Nobody waits
+// for it.
+func Upkeep(v *vault.Vault, r *vault.Records, rec *vault.Record, now time.Time, start Detach) {
+	args := []string{"upkeep"}
+	if rec != nil && RenewalDue(rec, now) {
+		args = append(args, rec.ID)
+	} else if !Waiting(r, now) && !Unsettled(r, now) {
+		return
+	}
+	lock, err := v.TryLock(UpkeepLock)
+	if err != nil {
+		return // somebody is at it; or nothing can be written here, and renewed neither
+	}
+	defer lock.Close()
+	start(lock, args...)
+}
+
+// RenewalDue reports whether a successor of rec should be made. A record that
+// patrol cannot renew has no time for it; one whose renewal failed, a later one.
+func RenewalDue(rec *vault.Record, now time.Time) bool {
+	return rec.Answers() && !rec.Until.IsZero() && !now.Before(rec.Until)
+}
+
+// Waiting reports whether anything is due to be revoked now.
+func Waiting(r *vault.Records, now time.Time) bool {
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Kind == vault.PAT && !rec.Due.IsZero() && !now.Before(rec.Due) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unsettled reports whether a token may have been made that nobody has, and it
+// is time to look for it: its making began a while ago and did not end.
+func Unsettled(r *vault.Records, now time.Time) bool {
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Kind == vault.Intent && now.Sub(rec.Created) > time.Minute && !now.Before(rec.Until) {
+			return true
+		}
+	}
+	return false
+}
