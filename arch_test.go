@@ -161,6 +161,8 @@ func revealers() []string {
 		"internal/azdo/auth.go",         // into the Authorization header
 		"internal/azdo/pat.go",          // its checksum
 		"internal/cli/login.go",         // blanks around what was pasted
+		"internal/cli/keybackup.go",     // the recovery key, to the terminal
+		"internal/cli/keyrecover.go",    // the recovery key, to be read
 		"internal/cli/passphrase.go",    // an empty one
 		"internal/cred/reply.go",        // to Git
 		"internal/cred/request.go",      // to patrol, on a pipe

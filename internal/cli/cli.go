@@ -38,7 +38,7 @@ func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		setupCommand, loginCommand, logoutCommand, statusCommand, tokenCommand, whyCommand,
 		doctorCommand,
-		unlockCommand, lockCommand, versionCommand, credentialCommand, upkeepCommand,
+		unlockCommand, lockCommand, keyCommand, versionCommand, credentialCommand, upkeepCommand,
 	}
 }
 

@@ -26,6 +26,9 @@ type session struct {
 	key    vault.Key
 	seal   keys.Seal // how a new age file is to be sealed
 	plain  bool      // a key in clear was asked for, by its long word
+	made   bool      // the vault was made in this run
+
+	newPassphraseFD int // as passphraseFD, for a passphrase that is chosen; -1 for none
 
 	because string // why patrol chose the key source that it chose in this run
 }
@@ -40,7 +43,7 @@ func (a *app) session(ctx context.Context, ask bool) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{app: a, vault: vault.In(dir), config: config, ask: ask}, nil
+	return &session{app: a, vault: vault.In(dir), config: config, ask: ask, newPassphraseFD: -1}, nil
 }
 
 func (a *app) gitConfig(ctx context.Context) (*git.Config, error) {
@@ -248,7 +251,7 @@ func (s *session) ensure(ctx context.Context, source string) (*vault.Records, er
 	if err != nil {
 		return nil, err
 	}
-	s.key = key
+	s.key, s.made = key, true
 	s.cache(f.Header)
 	return f.Open(key)
 }

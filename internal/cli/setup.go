@@ -159,8 +159,8 @@ func (s *session) setupVault(ctx context.Context, source string, only []string, 
 	if err != nil {
 		return err
 	}
-	if source != "" && (source != r.Source || s.seal.Identity != "") {
-		if err := s.moveKey(ctx, r, source); err != nil {
+	if source != "" && !s.made && (source != r.Source || s.seal.Identity != "") {
+		if err := s.moveKey(ctx, source); err != nil {
 			return err
 		}
 	}
@@ -193,38 +193,6 @@ func (s *session) setupVault(ctx context.Context, source string, only []string, 
 	if _, err := keyring.Remaining(f.ID); err == nil && s.machine().KernelShared() {
 		s.note("this container shares its kernel keyring, where the key is while unlocked, with others of the same user")
 	}
-	return nil
-}
-
-// moveKey keeps the key in the new source before the vault names it, and
-// forgets it in the old one only then: at no moment is it nowhere.
-func (s *session) moveKey(ctx context.Context, r *vault.Records, source string) error {
-	from, err := keys.Find(r.Source)
-	if err != nil {
-		return err
-	}
-	to, err := keys.Find(source)
-	if err != nil {
-		return err
-	}
-	s.passphrase = nil // the one that opened it is not the new one
-	err = s.update(ctx, func(r *vault.Records) error {
-		r.Source = to.Name
-		return to.Open(s.place(r.ID)).Save(ctx, s.key)
-	})
-	if err != nil {
-		return err
-	}
-	if remover, ok := from.Open(s.place(r.ID)).(keys.Remover); ok {
-		if err := remover.Remove(ctx); err != nil {
-			return err
-		}
-	}
-	f, err := s.vault.Load()
-	if err != nil {
-		return err
-	}
-	s.cache(f.Header)
 	return nil
 }
 

@@ -112,6 +112,12 @@ func (t *Terminal) Confirm(ctx context.Context, question string) (bool, error) {
 	return false, nil
 }
 
+// Show puts a line on the terminal, escaped: for what must not go to a file.
+func (t *Terminal) Show(line string) error {
+	_, err := io.WriteString(t.out, cred.Escape(line)+"\n")
+	return err
+}
+
 // begin drops what was typed before the question, because it was not meant as
 // an answer to it, and shows the prompt.
 func (t *Terminal) begin(prompt string) error {

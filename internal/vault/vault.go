@@ -320,7 +320,7 @@ func (v *Vault) SetAside(ctx context.Context, seen func(*File, error) bool, besi
 		}
 	}
 	for n := 1; ; n++ {
-		suffix := fmt.Sprintf(".aside-%d", n)
+		suffix := fmt.Sprintf("%s%d", asideSuffix, n)
 		if free, err := v.free(names, suffix); err != nil {
 			return "", err
 		} else if !free {
