@@ -167,6 +167,7 @@ func revealers() []string {
 		"internal/cred/reply.go",        // to Git
 		"internal/cred/request.go",      // to patrol, on a pipe
 		"internal/foreign/file.go",      // another secret in the place of one, in a file
+		"internal/foreign/gcm.go",       // whether it is a JWT
 		"internal/foreign/url.go",       // how a URL spells one
 		"internal/helper/get.go",        // whether Git could take it
 		"internal/helper/store.go",      // an empty password

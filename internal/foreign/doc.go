@@ -60,6 +60,9 @@ type Places struct {
 	Getenv func(string) string
 	Repo   string   // the work tree patrol stands in, "" for none
 	Stores []string // files named by "store --file" in Git's configuration
+	// GCMStore is where Git Credential Manager's plaintext store was put, "" for
+	// its usual place.
+	GCMStore string
 }
 
 // env is the directory that a variable names, by default one below Home.
@@ -83,6 +86,8 @@ type Format struct {
 	Doc   string // where the format is described
 	Files func(Places) []Place
 	Limit int64 // of size, in bytes
+	// Alone says that a file holds one credential and goes with it.
+	Alone bool
 	Parse func([]byte) []Entry
 }
 
@@ -97,7 +102,7 @@ const (
 // Formats lists every format.
 func Formats() []Format {
 	return []Format{
-		gitStore(), netrc(), npmrc(), yarn(), nuget(), pip(), pypirc(), maven(), docker(), cargo(), azureCLI(), mentions(),
+		gitStore(), netrc(), npmrc(), yarn(), nuget(), pip(), pypirc(), maven(), docker(), cargo(), azureCLI(), gcmPlaintext(), mentions(),
 	}
 }
 

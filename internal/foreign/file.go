@@ -71,11 +71,19 @@ func parse(format Format, data []byte) []Entry {
 	return entries
 }
 
-// Remove takes an entry out of the file: all of its bytes, and no others.
+// Remove takes an entry out of the file: all of its bytes, and no others. A file
+// that holds nothing else is deleted.
 func (f *File) Remove(e Entry) error {
 	now, err := f.find(e)
 	if err != nil {
 		return err
+	}
+	if f.Format.Alone {
+		if err := errors.Join(f.checkPlace(), f.unchanged()); err != nil {
+			return fmt.Errorf("%s: %w", f.Place.Path, err)
+		}
+		f.Entries = nil
+		return os.Remove(f.real)
 	}
 	return f.replace(now.cut, "")
 }
@@ -147,14 +155,19 @@ func (f *File) write(data []byte) (err error) {
 	if err := errors.Join(out.Sync(), out.Close()); err != nil {
 		return err
 	}
+	if err := f.unchanged(); err != nil {
+		return err
+	}
+	return os.Rename(temp, f.real)
+}
+
+// unchanged is an error when the file is no longer the one that was read.
+func (f *File) unchanged() error {
 	now, info, err := readOwn(f.real, f.Format.Limit)
 	if err == nil && (!os.SameFile(info, f.info) || !bytes.Equal(now, f.data)) {
 		err = ErrChanged
 	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(temp, f.real)
+	return err
 }
 
 // checkPlace refuses to write where a link leads out of the home or the
