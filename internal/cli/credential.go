@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -148,8 +149,12 @@ func damaged(t helper.Target) error {
 }
 
 // mayAsk says whether credential.interactive lets a person be asked while Git
-// runs. Git itself obeys it, and does not tell helpers.
+// runs. Git itself obeys it, and does not tell helpers. GCM_INTERACTIVE is the
+// same of Git Credential Manager, and goes before it, as there.
 func (s *session) mayAsk(req *cred.Request) bool {
+	if value, set := s.lookup("GCM_INTERACTIVE"); set {
+		return !slices.Contains([]string{"0", "false", "no", "off", "never"}, strings.ToLower(value))
+	}
 	e, ok := s.config.Credential(gitTarget(req), "interactive")
 	if !ok {
 		return true

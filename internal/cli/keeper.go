@@ -19,12 +19,9 @@ import (
 // keeper makes and revokes the tokens of the open vault. person says whether
 // somebody may be asked to sign in.
 func (s *session) keeper(person bool) (*lifecycle.Keeper, error) {
-	choice := lifecycle.Auto
-	if e, ok := s.config.Get("patrol.credential"); ok {
-		choice = lifecycle.Choice(e.Value)
-		if !slices.Contains(lifecycle.Choices(), choice) {
-			return nil, failed("the choices are: auto, pat, entra", "patrol.credential is %q", e.Value)
-		}
+	choice, err := s.choice()
+	if err != nil {
+		return nil, err
 	}
 	var client string
 	if e, ok := s.config.Get("patrol.entraClientId"); ok {
@@ -44,6 +41,24 @@ func (s *session) keeper(person bool) (*lifecycle.Keeper, error) {
 		Now:      s.Now,
 		Say:      s.note,
 	}, nil
+}
+
+// choice is what Git is to get for Azure Repos. Where patrol.credential is not
+// set, what Git Credential Manager was told counts.
+func (s *session) choice() (lifecycle.Choice, error) {
+	if e, ok := s.config.Get("patrol.credential"); ok {
+		if choice := lifecycle.Choice(e.Value); slices.Contains(lifecycle.Choices(), choice) {
+			return choice, nil
+		}
+		return "", failed("the choices are: auto, pat, entra", "patrol.credential is %q", e.Value)
+	}
+	switch strings.ToLower(s.gcmValue("azreposCredentialType")) {
+	case "pat":
+		return lifecycle.OnlyPAT, nil
+	case "oauth":
+		return lifecycle.OnlyEntra, nil
+	}
+	return lifecycle.Auto, nil
 }
 
 // transport reaches servers through the proxy and with the certificates that

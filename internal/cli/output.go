@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -55,7 +56,12 @@ func escapeJSON(text []byte) []byte {
 
 // table prints rows under a head, in columns.
 func (a *app) table(head []string, rows [][]string) {
-	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = io.WriteString(a.Stdout, columns(head, rows))
+}
+
+func columns(head []string, rows [][]string) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{head}, rows...) {
 		shown := make([]string, len(row))
 		for i, cell := range row {
@@ -64,6 +70,7 @@ func (a *app) table(head []string, rows [][]string) {
 		_, _ = fmt.Fprintln(w, strings.TrimRight(strings.Join(shown, "\t"), "\t"))
 	}
 	_ = w.Flush()
+	return b.String()
 }
 
 func day(t time.Time) string {

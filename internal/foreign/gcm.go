@@ -18,11 +18,10 @@ func gcmPlaintext() Format {
 		Name: "gcm-plaintext", Title: "Git Credential Manager's plaintext store", Limit: small, Alone: true,
 		Doc: "https://github.com/git-ecosystem/git-credential-manager/blob/main/docs/credstores.md",
 		Files: func(p Places) []Place {
-			root := p.GCMStore
-			if root == "" {
-				root = p.home(".gcm", "store")
+			if p.GCMStore != "" {
+				return credentialFiles(p.GCMStore, ".credential", p.GCMStore)
 			}
-			return credentialFiles(root, ".credential", p.Home)
+			return credentialFiles(p.home(".gcm", "store"), ".credential", p.Home)
 		},
 		Parse: func(data []byte) []Entry {
 			if e, ok := ParseGCM(data); ok {

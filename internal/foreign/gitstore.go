@@ -2,6 +2,8 @@ package foreign
 
 import (
 	"bytes"
+	"path/filepath"
+	"slices"
 )
 
 // gitStore is what git-credential-store writes: a URL on each line.
@@ -15,7 +17,13 @@ func gitStore() Format {
 			if dir := p.env("XDG_CONFIG_HOME", ".config"); dir != "" {
 				paths = append(paths, dir+"/git/credentials")
 			}
-			return p.inHome(append(paths, p.Stores...)...)
+			places := p.inHome(paths...)
+			for _, path := range p.Stores {
+				if filepath.IsAbs(path) && !slices.ContainsFunc(places, func(o Place) bool { return o.Path == path }) {
+					places = append(places, Place{path, filepath.Dir(path)})
+				}
+			}
+			return places
 		},
 		Parse: parseGitStore,
 	}
