@@ -29,7 +29,10 @@ func imports() map[string]string {
 		"internal/term":    "internal/cred",
 		"internal/vault":   "internal/cred internal/harden",
 		"internal/keyring": "internal/vault",
-		"internal/keys":    "internal/cred internal/keyring internal/vault",
+
+		"internal/secretservice": "internal/cred",
+
+		"internal/keys":    "internal/cred internal/keyring internal/secretservice internal/vault",
 		"internal/helper":  "internal/cred internal/vault",
 		"internal/azdo":    "internal/cred",
 		"internal/oauth":   "internal/cred",
@@ -181,6 +184,9 @@ func revealers() []string {
 		"internal/oauth/transaction.go", // PKCE
 		"internal/vault/record.go",      // the keyed hash of what was issued
 		"internal/vault/seal.go",        // sealing
+
+		"internal/keys/secretservice.go",    // the key
+		"internal/secretservice/session.go", // to the Secret Service, on the bus
 	}
 }
 
