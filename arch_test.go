@@ -30,7 +30,8 @@ func imports() map[string]string {
 		"internal/vault":   "internal/cred internal/harden",
 		"internal/keyring": "internal/vault",
 
-		"internal/secretservice": "internal/cred",
+		"internal/secretservice":         "internal/cred",
+		"internal/secretservice/bustest": "", // for tests
 
 		"internal/keys":    "internal/cred internal/keyring internal/secretservice internal/vault",
 		"internal/helper":  "internal/cred internal/vault",

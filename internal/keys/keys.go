@@ -88,6 +88,11 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{
+			Name: SecretService, Help: "the desktop's keyring (GNOME, KDE, KeePassXC), opened by your login",
+			Open: func(p Place) Source { return secretService{p} },
+			Why:  "the keyring of this session keeps it, and opens with your login", Unfit: secretServiceUnfit, Files: []string{collectionName},
+		},
+		{
 			Name: "age", Help: "a file sealed by a passphrase, an SSH key or an age identity or plugin",
 			Open: func(p Place) Source { return ageFile{p} },
 			Why:  "a passphrase can be had here", Unfit: ageUnfit, Files: []string{ageName, identityName},
@@ -109,7 +114,7 @@ func Kinds() []Kind {
 }
 
 // Files lists what sources keep beside the vault, for it alone.
-func Files() []string { return []string{ageName, identityName, plainName} }
+func Files() []string { return []string{ageName, identityName, plainName, collectionName} }
 
 // Find returns the kind of a name.
 func Find(name string) (Kind, error) {

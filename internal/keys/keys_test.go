@@ -90,7 +90,7 @@ func (s *suite) place(t *testing.T, p *passphrase) keys.Place {
 	place := keys.Place{
 		Vault: vault.In(filepath.Join(t.TempDir(), "patrol")), ID: id, Passphrase: p.ask,
 		Find:    func(name string) (string, error) { return git.FindProgram(name, os.Environ()) },
-		Environ: os.Environ(),
+		Environ: os.Environ(), Getenv: func(string) string { return "" },
 	}
 	if s.way.set != nil {
 		s.way.set(t, &place, p)

@@ -145,6 +145,7 @@ func ways(t *testing.T) map[string][]way {
 		}}
 	}
 	return map[string][]way{
+		keys.SecretService: serviceWays(t),
 		"age": {
 			{},
 			identity("native", "# a comment\n\n"+native.String()+"\n"),

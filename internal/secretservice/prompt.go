@@ -40,12 +40,17 @@ func (s *Service) unlock(ctx context.Context, what dbus.ObjectPath) error {
 	return nil
 }
 
+// Unlock unlocks a collection.
+func (s *Service) Unlock(ctx context.Context, collection string) error {
+	return s.unlock(ctx, dbus.ObjectPath(collection))
+}
+
 // prompt lets the service ask the person what it has to, and waits for the end
 // of it. See https://specifications.freedesktop.org/secret-service-spec/0.2/prompts.html.
 func (s *Service) prompt(ctx context.Context, at dbus.ObjectPath) (result dbus.Variant, err error) {
 	if !s.options.Ask {
 		s.dismiss(at)
-		return result, fmt.Errorf("%w: %w", ErrLocked, errNoPrompt)
+		return result, fmt.Errorf("%w: it wants to ask a person", ErrLocked)
 	}
 	ctx, cancel := context.WithTimeout(ctx, PromptTime)
 	defer cancel()

@@ -26,7 +26,7 @@ var (
 	ErrSlow      = errors.New("the Secret Service does not answer")    // in callTime
 	ErrBroken    = errors.New("the Secret Service answers nonsense")   // or what does not decrypt
 	errNoPrompt  = errors.New("the Secret Service wants to ask")       // and may not
-	errRefused   = errors.New("the Secret Service refuses")            // for another reason
+	ErrRefused   = errors.New("the Secret Service refuses")            // for another reason
 	errUnsafeBus = errors.New("the session bus is another user's")     // as after sudo -E
 	errAddress   = errors.New("the session bus is not a local socket") // or not given as one
 )
@@ -156,5 +156,5 @@ func explain(err error) error {
 		"org.freedesktop.DBus.Error.NameHasNoOwner", "org.freedesktop.DBus.Error.Disconnected":
 		return ErrGone
 	}
-	return fmt.Errorf("%w (%s)", errRefused, e.Name)
+	return fmt.Errorf("%w (%s)", ErrRefused, e.Name)
 }

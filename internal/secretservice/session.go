@@ -70,7 +70,7 @@ func (s *Service) openSession(ctx context.Context) error {
 	var theirs dbus.Variant
 	var path dbus.ObjectPath
 	err = s.call(ctx, servicePath, serviceName+".OpenSession", []any{encrypted, dbus.MakeVariant(public.Bytes())}, &theirs, &path)
-	if errors.Is(err, errRefused) { // NotSupported, or what a service says for it
+	if errors.Is(err, ErrRefused) { // NotSupported, or what a service says for it
 		err = s.call(ctx, servicePath, serviceName+".OpenSession", []any{plain, dbus.MakeVariant("")}, &theirs, &path)
 		if err == nil {
 			s.session = session{path: path}
