@@ -13,6 +13,7 @@ import (
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
+	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -242,7 +243,7 @@ func (s *session) peek(ctx context.Context) (*vault.Records, error) {
 		return s.openCached(f)
 	case f.Source == "kernel":
 		return nil, err
-	case s.hasPassphraseSource(), f.Source == "file":
+	case s.hasPassphraseSource(), f.Source == "file", f.Source == keys.SecretService:
 		return s.unlock(ctx, f)
 	}
 	return nil, vault.ErrLocked
