@@ -15,8 +15,9 @@ var ErrNotFound = errors.New("not found in PATH")
 // Find returns the absolute path of git, looked up in the PATH of env and
 // nowhere else. Empty and relative entries of PATH are skipped, and so are
 // entries inside the current directory or work tree: a clone must not be able
-// to bring its own git along (CVE-2020-26233, CVE-2020-27955). The error wraps
-// ErrNotFound and names what was skipped.
+// to bring its own git along (CVE-2020-26233, CVE-2020-27955). Nor may another
+// user of the machine: what anybody may write is skipped too (CVE-2019-15752).
+// The error wraps ErrNotFound and names what was skipped.
 func Find(env []string) (string, error) {
 	return FindProgram("git", env)
 }
@@ -52,14 +53,14 @@ func find(name string, env []string, cwd string) (string, error) {
 		if !executable(exe) {
 			continue
 		}
-		if within(exe, forbidden) {
+		if within(exe, forbidden) || openToAll(env, exe) {
 			skipped = append(skipped, exe)
 			continue
 		}
 		return exe, nil
 	}
 	if len(skipped) > 0 {
-		return "", fmt.Errorf("%s: %w, except inside the current directory: %q", name, ErrNotFound, skipped)
+		return "", fmt.Errorf("%s: %w, except inside the current directory, or where anybody may write: %q", name, ErrNotFound, skipped)
 	}
 	return "", fmt.Errorf("%s: %w", name, ErrNotFound)
 }
@@ -70,6 +71,24 @@ func executable(name string) bool {
 		return false
 	}
 	return runtime.GOOS == "windows" || st.Mode().Perm()&0o111 != 0
+}
+
+// openToAll reports whether any user may replace the program. Windows' drives,
+// as its subsystem for Linux shows them, have no modes: all of them say so.
+func openToAll(env []string, exe string) bool {
+	if runtime.GOOS == "windows" {
+		return false
+	}
+	if _, wsl := lookupEnv(env, "WSL_DISTRO_NAME"); wsl && strings.HasPrefix(exe, "/mnt/") {
+		return false
+	}
+	real := realPath(exe)
+	for _, path := range []string{real, filepath.Dir(real), filepath.Dir(exe)} {
+		if st, err := os.Stat(path); err == nil && st.Mode().Perm()&0o002 != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // untrusted lists the directories whose content may be somebody else's: where

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestFindX01 plants a git wherever a clone could bring one along.
+// TestFindX01 plants a git wherever a clone could bring one along, or another
+// user put one (X07).
 func TestFindX01(t *testing.T) {
 	t.Parallel()
 	root := realPath(t.TempDir())
@@ -37,6 +38,14 @@ func TestFindX01(t *testing.T) {
 	if err := os.Symlink(filepath.Join(tree, "git"), filepath.Join(root, "links", "git")); err != nil {
 		t.Fatal(err)
 	}
+	for _, dir := range []string{"open", "replaced"} {
+		write(t, filepath.Join(root, dir, "git"), "#!/bin/sh\n")
+	}
+	for name, mode := range map[string]os.FileMode{"open/git": 0o755, "open": 0o777 | os.ModeSticky, "replaced/git": 0o777} {
+		if err := os.Chmod(filepath.Join(root, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 	good := filepath.Join(root, "good")
 	tests := []struct {
 		name, cwd string
@@ -52,6 +61,8 @@ func TestFindX01(t *testing.T) {
 		{"link to the work tree", sub, []string{root + "/linked", good}, good},
 		{"linked program", sub, []string{root + "/links", good}, good},
 		{"with dots", sub, []string{root + "/good/../home/clone", good}, good},
+		{"directory that anybody may write", sub, []string{root + "/open", good}, good},
+		{"program that anybody may write", sub, []string{root + "/replaced", good}, good},
 		{"not executable, directory", sub, []string{root + "/plain", root + "/dir", good}, good},
 		{"only bad", sub, []string{sub, tree}, ""},
 		{"nothing", sub, nil, ""},
