@@ -117,7 +117,7 @@ func (r *run) circumstance(word, value string, most *time.Duration) (wrapper []s
 			value = strconv.Itoa(len(r.ts.ReadFile(name)))
 		}
 		// Blocked, not ignored: the runtime of Go takes an ignored one back.
-		return []string{"prlimit", "--fsize=" + value, "env", "--block-signal=XFSZ"}
+		return append(append([]string{"prlimit", "--fsize=" + value}, untraced()...), "--block-signal=XFSZ")
 	}
 	return nil
 }

@@ -19,7 +19,10 @@ const planted = "pl4nted/canary+of the~tests=="
 
 func selfScript(t *testing.T) *script {
 	t.Helper()
-	s := newScript(t.TempDir(), programs{})
+	s := newScript(t.TempDir(), programs{traces: t.TempDir()})
+	if _, err := traceEnv(s.traces); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.canaries.add("CANARY", planted); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +64,7 @@ func TestSearchFindsForms(t *testing.T) {
 // A part of a token is found too.
 func TestSearchFindsHalfAToken(t *testing.T) {
 	t.Parallel()
-	s := newScript(t.TempDir(), programs{})
+	s := newScript(t.TempDir(), programs{traces: t.TempDir()})
 	token := strings.Repeat("abcdefgh", 6)
 	if err := s.canaries.add("TOKEN", token); err != nil {
 		t.Fatal(err)
@@ -92,6 +95,21 @@ func TestSearchFindsPlaces(t *testing.T) {
 		}
 	}
 	s := selfScript(t)
+	env, err := traceEnv(s.traces)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("git", "version", planted) // Git takes no notice of it, but notes it down
+	for _, kv := range env {
+		command.Env = append(command.Env, kv[0]+"="+kv[1])
+	}
+	if err := command.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if found := s.searchFiles(); len(found) < 4 {
+		t.Errorf("in traces found only %v", found)
+	}
+	s = selfScript(t)
 	if err := os.Mkdir(filepath.Join(s.work, hex.EncodeToString([]byte(planted))), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 // script is what one script has made.
 type script struct {
 	work     string
+	traces   string // what Git writes down while it runs
 	bin      programs
 	canaries canaries
 	emulator *emulator.Emulator
@@ -35,7 +36,7 @@ type script struct {
 }
 
 func newScript(work string, bin programs) *script {
-	return &script{work: work, bin: bin, pats: map[string]string{}, exempt: map[string]bool{}, vaults: map[string]bool{}}
+	return &script{work: work, traces: filepath.Join(bin.traces, filepath.Base(work)), bin: bin, pats: map[string]string{}, exempt: map[string]bool{}, vaults: map[string]bool{}}
 }
 
 // finish checks what a script leaves, after its last line and before its
@@ -44,7 +45,7 @@ func (s *script) finish(t *testing.T, w *watcher) {
 	complaints := w.end(s)
 	s.removeKeys(t)
 	if !t.Failed() {
-		complaints = append(complaints, s.searchFiles()...)
+		complaints = append(append(complaints, s.searchFiles()...), s.missingTraces()...)
 	}
 	for _, c := range complaints {
 		t.Error(c)
@@ -103,10 +104,14 @@ func (s *script) glimpse() {
 	}
 }
 
-// searchFiles looks for canaries in every file of the script, and in the
-// names of files.
+// searchFiles looks for canaries in every file of the script and of its traces,
+// and in the names of files.
 func (s *script) searchFiles() (complaints []string) {
-	err := filepath.WalkDir(s.work, func(path string, d fs.DirEntry, err error) error {
+	return append(s.searchBelow(s.work), s.searchBelow(s.traces)...)
+}
+
+func (s *script) searchBelow(dir string) (complaints []string) {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || s.exempt[path] {
 			return err
 		}

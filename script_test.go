@@ -32,7 +32,8 @@ func leaveTerminal() {
 	}
 }
 
-// TestScript runs every script. See testdata/script/README.md.
+// TestScript runs every script, with all of Git's traces on (X11): see
+// testdata/script/README.md.
 func TestScript(t *testing.T) { runScripts(t, filepath.Join("testdata", "script")) }
 
 // runScripts runs the scripts of a directory in parallel.
@@ -57,13 +58,14 @@ func runScripts(t *testing.T, dir string) {
 type programs struct {
 	real    string // as released
 	clocked string // the same mains in this test binary, with a clock that can be moved
+	traces  string // a directory for each script
 }
 
 // build makes the programs, once for all scripts.
 func build(t *testing.T) programs {
 	t.Helper()
 	dir := t.TempDir()
-	p := programs{filepath.Join(dir, "bin"), filepath.Join(dir, "clocked")}
+	p := programs{filepath.Join(dir, "bin"), filepath.Join(dir, "clocked"), filepath.Join(dir, "traces")}
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X github.com/gitpatrol/patrol/internal/cli.version=v0.0.0-script", "-o", p.real+"/", "./cmd/...")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
@@ -107,7 +109,11 @@ func setup(env *testscript.Env, bin programs, w *watcher) error {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
 	}
-	for _, kv := range [][2]string{
+	traces, err := traceEnv(s.traces)
+	if err != nil {
+		return err
+	}
+	for _, kv := range append(traces, [][2]string{
 		{"HOME", home},
 		{"PATH", bin.real + string(filepath.ListSeparator) + env.Getenv("PATH")},
 		{"BIN", bin.real},
@@ -116,7 +122,7 @@ func setup(env *testscript.Env, bin programs, w *watcher) error {
 		{"GIT_COMMITTER_NAME", "Ada"}, {"GIT_COMMITTER_EMAIL", "ada@contoso.com"},
 		{"LC_ALL", "C"}, {"TERM", "dumb"},
 		{"GORACE", cmp.Or(os.Getenv("GORACE"), "atexit_sleep_ms=10")},
-	} {
+	}...) {
 		env.Setenv(kv[0], kv[1])
 	}
 	w.add(s)
