@@ -41,7 +41,7 @@ func imports() map[string]string {
 		"internal/host":    "internal/azdo internal/cred internal/helper internal/oauth internal/vault",
 		"internal/lifecycle": "internal/azdo internal/cred internal/helper internal/host internal/keyring internal/keys " +
 			"internal/oauth internal/vault",
-		"internal/doctor": "internal/azdo internal/cred internal/git internal/helper internal/keyring internal/keys internal/lifecycle internal/vault",
+		"internal/doctor": "internal/azdo internal/cred internal/foreign internal/git internal/helper internal/keyring internal/keys internal/lifecycle internal/vault",
 		"internal/cli": "internal/azdo internal/cred internal/detach internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
 			"internal/lifecycle internal/oauth internal/term internal/vault",
 

@@ -21,10 +21,13 @@ import (
 )
 
 // doctorChecks lists every check, in the order they are made.
-func doctorChecks() []doctor.Check { return slices.Concat(doctor.Checks()) }
+func doctorChecks() []doctor.Check {
+	return slices.Concat(doctor.Checks(), doctor.ForeignChecks(), gcmChecks())
+}
 
 type doctorFlags struct {
 	fix, yes, offline, list bool
+	alsoNeeded              bool
 	only, skip              []string
 	org                     string
 }
@@ -65,6 +68,7 @@ of. Exit code 3: there are findings; 0: there is none, or all are fixed.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.fix, "fix", false, "fix what can be fixed, after showing each change and asking")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "with --fix: do not ask")
+	flags.BoolVar(&f.alsoNeeded, "also-needed", false, "with --fix: also take out tokens of package managers, which then need others")
 	flags.BoolVar(&f.offline, "offline", false, "make no request to any server")
 	flags.BoolVar(&f.list, "list", false, "list the checks and why they are made; make none")
 	flags.StringSliceVar(&f.only, "only", nil, "make these checks alone (`ID,...`)")
@@ -93,8 +97,8 @@ func (f *doctorFlags) choose() ([]doctor.Check, error) {
 		}
 	}
 	switch {
-	case f.yes && !f.fix:
-		return nil, errors.New("--yes goes with --fix")
+	case (f.yes || f.alsoNeeded) && !f.fix:
+		return nil, errors.New("--yes and --also-needed go with --fix")
 	case f.org != "" && !helper.ValidOrg(f.org):
 		return nil, fmt.Errorf("%q is not the name of an organisation", f.org)
 	}
@@ -182,6 +186,7 @@ func (s *session) examined(ctx context.Context, f doctorFlags, dirs []string) (*
 	m := &doctor.Machine{
 		Environ: s.Environ, Home: s.getenv("HOME"), Dirs: dirs, Here: here, Executable: s.Executable,
 		Helper: helperValue(s.Executable), Git: exe, Config: s.config, Org: cred.Lower(f.org), Offline: f.offline,
+		AlsoNeeded: f.alsoNeeded, Places: s.places(),
 		Vault: s.vault, HTTP: transport, Now: s.Now, Say: s.note, Progress: s.progress,
 		Server: azdo.New(azdo.Config{Version: buildVersion(), Transport: transport, Now: s.Now}),
 		Keeper: func() (*lifecycle.Keeper, error) { return s.keeper(false) },

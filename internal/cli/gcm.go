@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/gitpatrol/patrol/internal/doctor"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 )
@@ -140,16 +142,36 @@ func matchesName(pattern, name string) bool {
 	return pattern != "" && (pattern == name || open && strings.HasPrefix(name, start))
 }
 
+// gcmChecks is doctor's look at them.
+func gcmChecks() []doctor.Check {
+	return []doctor.Check{{
+		ID:       "gcm-setting",
+		Title:    "a setting of Git Credential Manager that patrol does not follow",
+		Why:      "Whoever set it expects something of it.",
+		Severity: doctor.Low,
+		Find: func(_ context.Context, m *doctor.Machine) (found []doctor.Finding, err error) {
+			s := &session{app: &app{Env: Env{Environ: m.Environ}}, config: m.Config}
+			for _, f := range s.unfollowed() {
+				found = append(found, doctor.Finding{Where: f.Origin, What: f.Name + " is " + string(f.Meaning), Remedy: f.Why})
+			}
+			return found, nil
+		},
+	}}
+}
+
+// unfollowed lists the settings that patrol does not follow.
+func (s *session) unfollowed() []gcmFound {
+	return slices.DeleteFunc(s.gcmSettings(), func(f gcmFound) bool { return f.Meaning != unknown && f.Meaning != unsupported })
+}
+
 // tellSettings names the settings of Git Credential Manager that patrol does not
 // follow.
 func (s *session) tellSettings() {
 	if s.json {
 		return
 	}
-	for _, f := range s.gcmSettings() {
-		if f.Meaning == unknown || f.Meaning == unsupported {
-			s.note("%s (%s) is %s: %s", f.Name, f.Origin, f.Meaning, f.Why)
-		}
+	for _, f := range s.unfollowed() {
+		s.note("%s (%s) is %s: %s", f.Name, f.Origin, f.Meaning, f.Why)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/lifecycle"
@@ -28,7 +29,9 @@ type Machine struct {
 	Config     *git.Config // system, global and command scope
 	Org        string      // which organisation a token is of that does not say it; "" if unknown
 	Offline    bool        // no request is made
+	AlsoNeeded bool        // a fix may take out what a program needs
 
+	Places  foreign.Places // where files of other programs are
 	Vault   *vault.Vault
 	Records *vault.Records // nil while the vault cannot be read without a question
 	Closed  error          // why Records is nil
