@@ -16,6 +16,7 @@ import (
 	"github.com/gitpatrol/patrol/internal/doctor"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -194,6 +195,10 @@ func (s *session) examined(ctx context.Context, f doctorFlags, dirs []string) (*
 			aside := *s.app // standard output is for the findings
 			aside.Stdout = s.Stderr
 			return nil, (&session{app: &aside, vault: s.vault, config: s.config}).setupGit(ctx, setupFlags{})
+		},
+		KeyShared: func(id string) bool {
+			_, err := keyring.Remaining(id)
+			return err == nil && s.machine().KernelShared()
 		},
 		GlobalFile: func() (string, error) {
 			edit := &configEdit{git: exe, env: git.Environ(s.Environ)}

@@ -59,7 +59,7 @@ func (s *session) reportDoctor(r doctor.Report, outcomes []outcome, f doctorFlag
 // showFindings prints the findings of each check together, the worst first.
 func (a *app) showFindings(r doctor.Report) {
 	checks := doctorChecks()
-	shown := ""
+	shown, why := "", ""
 	for _, f := range r.Findings {
 		if head := string(f.Severity) + f.Check; head != shown {
 			title := f.Check
@@ -67,10 +67,13 @@ func (a *app) showFindings(r doctor.Report) {
 				title = checks[i].Title
 			}
 			a.print("%s: %s [%s]\n", strings.ToUpper(string(f.Severity)), title, f.Check)
-			shown = head
+			shown, why = head, ""
 		}
 		a.print("  %s: %s\n", cred.Escape(f.Where), cred.Escape(f.What))
-		a.print("    why: %s\n", cred.Escape(f.Reason))
+		if why != f.Reason {
+			why = f.Reason
+			a.print("    why: %s\n", cred.Escape(why))
+		}
 		switch {
 		case f.Fix != nil:
 			a.print("    fix: patrol doctor --fix would\n")

@@ -37,7 +37,7 @@ type Check struct {
 
 // Checks lists the checks of this package, in the order they are made.
 func Checks() []Check {
-	return slices.Concat(gitChecks(), remoteChecks())
+	return slices.Concat(gitChecks(), programChecks(), remoteChecks(), tokenChecks(), keyChecks(), fileChecks(), networkChecks())
 }
 
 // Finding is something that is wrong. Nothing in it is secret, but it may hold

@@ -64,13 +64,13 @@ func findNotAsked(_ context.Context, m *Machine) ([]Finding, error) {
 func findOtherHelpers(_ context.Context, m *Machine) ([]Finding, error) {
 	var found []Finding
 	var seen []git.Entry
-	for _, where := range m.asked() {
+	for _, where := range m.asked("helper") {
 		helpers := m.Config.Helpers(where)
 		if !slices.ContainsFunc(helpers, m.isOurs) {
 			continue // it gets no token of patrol's
 		}
 		for _, e := range helpers {
-			if m.isOurs(e) || slices.Contains(seen, e) {
+			if m.isOurs(e) || isPatrol(e) || slices.Contains(seen, e) {
 				continue
 			}
 			seen = append(seen, e)
@@ -88,12 +88,12 @@ func findOtherHelpers(_ context.Context, m *Machine) ([]Finding, error) {
 }
 
 // asked lists what Git may ask for in Azure Repos: the two hosts, and each
-// place in them that some entry names.
-func (m *Machine) asked() []git.Target {
+// place in them that some entry of credential.<url>.<setting> names.
+func (m *Machine) asked(setting string) []git.Target {
 	list := []git.Target{target(helper.AzureHost), target("org.visualstudio.com")}
 	for _, e := range m.Config.Entries() {
 		section, rest, _ := strings.Cut(e.Key, ".")
-		pattern, ok := strings.CutSuffix(rest, ".helper")
+		pattern, ok := strings.CutSuffix(rest, "."+setting)
 		rest, https := strings.CutPrefix(pattern, "https://")
 		if section != "credential" || !ok || !https {
 			continue
@@ -122,7 +122,7 @@ func (m *Machine) asked() []git.Target {
 
 func findNoHTTPPath(_ context.Context, m *Machine) ([]Finding, error) {
 	var found []Finding
-	for _, t := range m.asked() {
+	for _, t := range m.asked("usehttppath") {
 		if t.Host != helper.AzureHost || !slices.ContainsFunc(m.Config.Helpers(t), m.isOurs) {
 			continue
 		}

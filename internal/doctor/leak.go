@@ -143,6 +143,22 @@ func inEntry(e git.Entry) (l Leak, u userinfo, found bool) {
 	return Leak{}, u, false
 }
 
+// inHeader finds an Authorization header that Git sends with each request. What
+// is secret in it is known only where it is a token of Azure DevOps.
+// See https://git-scm.com/docs/git-config#Documentation/git-config.txt-httpextraHeader.
+func inHeader(e git.Entry) (l Leak, found bool) {
+	name, _, ok := strings.Cut(e.Value, ":")
+	if !strings.HasPrefix(e.Key, "http.") || !strings.HasSuffix(e.Key, ".extraheader") || !ok ||
+		!strings.EqualFold(strings.TrimSpace(name), "Authorization") {
+		return l, false
+	}
+	if tokens := azdo.FindPATs([]byte(e.Value)); len(tokens) > 0 {
+		l.Secret, l.Proven = tokens[0].Secret, true
+	}
+	l.Org, _ = organisation(subsection(e.Key))
+	return l, true
+}
+
 // subsection is what stands between the first and the last dot of a key.
 func subsection(key string) string {
 	first, last := strings.IndexByte(key, '.'), strings.LastIndexByte(key, '.')

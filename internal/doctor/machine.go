@@ -41,6 +41,8 @@ type Machine struct {
 
 	Say      func(format string, args ...any)
 	Progress func(what string) (stop func())
+	// KeyShared reports whether other containers can read a vault's key.
+	KeyShared func(vaultID string) bool
 	// Setup is patrol setup, as a fix.
 	Setup func(context.Context) (*Fix, error)
 	// GlobalFile is the file that git config --global writes.
@@ -50,7 +52,8 @@ type Machine struct {
 	// Keeper manages the tokens of an open vault, without a question.
 	Keeper func() (*lifecycle.Keeper, error)
 
-	files []string // of Git's configuration in repositories; see repositoryFiles
+	listing *listing // see listed
+	files   []string // of Git's configuration in repositories; see repositoryFiles
 }
 
 // Getenv returns a variable of the environment, "" if it is not set.

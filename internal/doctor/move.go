@@ -17,7 +17,7 @@ import (
 // one for that account, the place is rewritten, and its revocation is offered.
 // It returns nil where the organisation is not known: nobody could be asked.
 func (m *Machine) Move(l Leak) *Fix {
-	if l.Org == "" || m.Offline {
+	if l.Org == "" || m.Offline || !l.Secret.IsSet() {
 		return nil
 	}
 	return &Fix{

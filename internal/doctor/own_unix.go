@@ -26,3 +26,29 @@ func owner(path string) (int, error) {
 	}
 	return int(st.Uid), nil
 }
+
+// writable says who else can write to a file or directory, "" when only the
+// user and root can. Group and others may write in a directory with the sticky
+// bit, such as /tmp, but not replace what is others'; see unlink(2). A group of
+// the user's own name and id is a private one, as many distributions make them.
+func writable(path string) string {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return ""
+	}
+	sticky := st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0
+	switch mode := st.Mode & 0o777; {
+	case int(st.Uid) != os.Geteuid() && st.Uid != 0:
+		return fmt.Sprintf("it belongs to user %d, neither you nor root", st.Uid)
+	case sticky:
+		return ""
+	case mode&0o002 != 0:
+		return fmt.Sprintf("everybody can write to it (mode %04o)", mode)
+	case mode&0o020 != 0 && st.Gid != st.Uid:
+		return fmt.Sprintf("the group %d can write to it (mode %04o)", st.Gid, mode)
+	}
+	return ""
+}
+
+// private says that modes keep others out here.
+func private() bool { return true }

@@ -10,3 +10,9 @@ func own(path string) error {
 
 // owner is nobody's business on Windows: access goes by lists.
 func owner(string) (int, error) { return os.Geteuid(), nil }
+
+// writable cannot tell from modes on Windows, where access goes by lists.
+func writable(string) string { return "" }
+
+// private says that modes do not keep others out here.
+func private() bool { return false }

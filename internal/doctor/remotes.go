@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/git"
 )
 
@@ -24,7 +24,7 @@ func remoteChecks() []Check {
 		Find:     findRemoteTokens,
 	}, {
 		ID:    "config-token",
-		Title: "a secret in a URL of your Git configuration (url.*.insteadOf, http.*, credential.*)",
+		Title: "a secret in your Git configuration (url.*.insteadOf, http.extraHeader and the like)",
 		Why: "It lies in clear in a file that people copy to other machines and publish with their dotfiles, " +
 			"and it is sent for every repository below that URL.",
 		Remedy:   "take it out of that file, and revoke it in the portal (patrol doctor --fix --org ORG does both where it can)",
@@ -55,55 +55,86 @@ func findConfigTokens(_ context.Context, m *Machine) ([]Finding, error) {
 // the same way: one change takes it out of them.
 func (m *Machine) leaks(entries []git.Entry) []Finding {
 	type place struct{ origin, text string }
-	var order []place
-	keys, first := map[place][]string{}, map[place]func() Finding{}
+	var found []Finding
+	index := map[place]int{}
 	for _, e := range entries {
-		l, u, ok := inEntry(e)
-		if !ok {
+		at := place{e.Origin, ""}
+		var f Finding
+		if l, u, ok := inEntry(e); ok {
+			at.text = u.text
+			f = m.urlFinding(e, l, u)
+		} else if l, ok := inHeader(e); ok {
+			at.text = e.Value
+			f = m.headerFinding(e, l)
+		} else if len(azdo.FindPATs([]byte(e.Key+"\n"+e.Value))) > 0 {
+			at.text = e.Key
+			f = Finding{What: (&Leak{Proven: true}).Kind(), Where: m.origin(e), Severity: High}
+		} else {
 			continue
 		}
-		at := place{e.Origin, u.text}
-		if keys[at] == nil {
-			order = append(order, at)
-			first[at] = func() Finding { return m.leakFinding(e, l, u, keys[at]) }
+		key := safeKey(e.Key)
+		if len(azdo.FindPATs([]byte(key))) > 0 {
+			key, _, _ = strings.Cut(key, ".")
 		}
-		if key := safeKey(e.Key); !slices.Contains(keys[at], key) {
-			keys[at] = append(keys[at], key)
+		if i, ok := index[at]; ok {
+			if !strings.Contains(found[i].What, key) {
+				found[i].What = strings.Replace(found[i].What, ": ", ", "+key+": ", 1)
+			}
+			continue
 		}
-	}
-	var found []Finding
-	for _, at := range order {
-		found = append(found, first[at]())
+		index[at] = len(found)
+		f.What = key + ": " + f.What
+		found = append(found, f)
 	}
 	return found
 }
 
-func (m *Machine) leakFinding(e git.Entry, l Leak, u userinfo, keys []string) Finding {
+// urlFinding is about a secret in a URL, which can be taken out of it.
+func (m *Machine) urlFinding(e git.Entry, l Leak, u userinfo) Finding {
+	kept, clean := u.without()
+	l.Becomes = "the URL becomes " + clean
+	return m.leakFinding(e, l, u.text+"@", func(old []byte) []byte {
+		return bytes.ReplaceAll(old, []byte("://"+u.text+"@"), []byte("://"+kept))
+	})
+}
+
+// headerFinding is about an Authorization header, whose line goes.
+func (m *Machine) headerFinding(e git.Entry, l Leak) Finding {
+	l.Becomes = "the line with " + safeKey(e.Key) + " goes"
+	return m.leakFinding(e, l, e.Value, func(old []byte) []byte {
+		var kept []byte
+		for line := range bytes.Lines(old) {
+			name, _, _ := bytes.Cut(line, []byte("="))
+			if !bytes.EqualFold(bytes.TrimSpace(name), []byte("extraheader")) || !bytes.Contains(line, []byte(e.Value)) {
+				kept = append(kept, line...)
+			}
+		}
+		return kept
+	})
+}
+
+// leakFinding is about a secret in a file, where text is. without returns the
+// file without it, or as it was where it cannot.
+func (m *Machine) leakFinding(e git.Entry, l Leak, text string, without func([]byte) []byte) Finding {
 	l.Org = cmp.Or(l.Org, m.Org)
-	f := Finding{
-		Where:    m.origin(e),
-		What:     strings.Join(keys, ", ") + ": " + l.Kind(),
-		Severity: l.Severity(),
-	}
+	f := Finding{Where: m.origin(e), What: l.Kind(), Severity: l.Severity()}
 	file := e.File()
 	if file == "" {
 		return f
 	}
-	if text, _, err := ReadOwn(file); err == nil {
-		if i := bytes.Index(text, []byte(u.text+"@")); i >= 0 {
-			f.Where += fmt.Sprintf(":%d", 1+bytes.Count(text[:i], []byte("\n")))
+	if old, _, err := ReadOwn(file); err == nil {
+		if i := bytes.Index(old, []byte(text)); i >= 0 {
+			f.Where += fmt.Sprintf(":%d", 1+bytes.Count(old[:i], []byte("\n")))
 		}
 	}
-	kept, clean := u.without()
 	l.Place = file
-	l.Becomes = fmt.Sprintf("the URL becomes %s", clean)
 	l.Remove = func() error {
 		return Rewrite(file, func(old []byte) ([]byte, error) {
-			before := []byte("://" + u.text + "@")
-			if !bytes.Contains(old, before) {
+			changed := without(old)
+			if bytes.Equal(changed, old) {
 				return nil, fmt.Errorf("%s does not have it as it was found; take it out by hand", m.Short(file))
 			}
-			return bytes.ReplaceAll(old, before, []byte("://"+kept)), nil
+			return changed, nil
 		})
 	}
 	f.Fix = m.Move(l)
