@@ -213,7 +213,7 @@ func quotesReturn(ctx context.Context, m *Machine) (bool, error) {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "config")
-	if _, err := m.run(ctx, "config", "--file", file, "patrol.tried", "value\r"); err != nil {
+	if _, err := m.run(ctx, "config", "--file", file, "tried.key", "value\r"); err != nil {
 		return false, err
 	}
 	text, err := os.ReadFile(file)
