@@ -96,11 +96,6 @@ func isPatrol(e git.Entry) bool {
 // plainPath undoes what setup writes for the shell.
 func plainPath(e git.Entry) string { return strings.ReplaceAll(helperWord(e.Value), `\`, "") }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 // findWritable looks at the programs that Git runs for a credential, and the
 // directories above them.
 func findWritable(_ context.Context, m *Machine) ([]Finding, error) {
