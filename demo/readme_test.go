@@ -48,7 +48,7 @@ func TestReadmeCommands(t *testing.T) {
 	go p.read()
 	p.answers(t, "Choose a passphrase for the patrol vault: ", "correct horse battery staple")
 	p.answers(t, "The same again: ", "correct horse battery staple")
-	p.answers(t, "Personal access token for contoso: ", token)
+	p.answers(t, "Personal access token for https://dev.azure.com/contoso: ", token)
 	p.answers(t, "When does it expire", "7d")
 	err = cmd.Wait()
 	select {

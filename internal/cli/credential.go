@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -73,6 +75,7 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 	if err != nil {
 		return err
 	}
+	s.asker = asker(req)
 	allowed := s.mayAsk(req)
 	s.ask = allowed && s.getenv("GIT_TERMINAL_PROMPT") != "0" && s.getenv("CI") == ""
 	person := t.Azure && allowed && s.personThere()
@@ -146,6 +149,20 @@ func damaged(t helper.Target) error {
 	}
 	return failed("type it again where Git asks: patrol keeps it in place of the damaged one",
 		"the password for %s is damaged in the vault", t.Host)
+}
+
+// asker begins a question to a person who typed no command of ours: it could be
+// any program's, and about any server.
+func asker(req *cred.Request) string {
+	where := ""
+	if dir, err := os.Getwd(); err == nil {
+		where = " in " + dir
+	}
+	user := ""
+	if req.Username != "" {
+		user = req.Username + "@"
+	}
+	return fmt.Sprintf("Git%s wants %s://%s%s/%s. ", where, req.Protocol, user, req.Host, req.Path)
 }
 
 // mayAsk says whether credential.interactive lets a person be asked while Git

@@ -228,7 +228,7 @@ func (s *session) readToken(ctx context.Context, org string, stdin bool) (cred.S
 		}
 		defer t.Close()
 		s.note("make a token with the scope Code (read & write) at %s", tokensPage(org))
-		token, err = t.AskSecret(ctx, "Personal access token for "+org+": ")
+		token, err = t.AskSecret(ctx, "Personal access token for https://dev.azure.com/"+org+": ")
 	}
 	if err != nil {
 		return token, err

@@ -51,9 +51,9 @@ func (s *session) readPassphrase(ctx context.Context, of string, fresh bool) (cr
 	defer t.Close()
 	switch {
 	case of != "":
-		return t.AskSecret(ctx, "Passphrase of "+of+": ")
+		return t.AskSecret(ctx, s.asker+"Passphrase of "+of+": ")
 	case !fresh:
-		return t.AskSecret(ctx, "Passphrase of the patrol vault: ")
+		return t.AskSecret(ctx, s.asker+"Passphrase of the patrol vault: ")
 	}
 	one, err := t.AskSecret(ctx, "Choose a passphrase for the patrol vault: ")
 	if err != nil {
@@ -77,9 +77,9 @@ func (s *session) askFor(ctx context.Context, question string, secret bool) (cre
 	}
 	defer t.Close()
 	if secret {
-		return t.AskSecret(ctx, question)
+		return t.AskSecret(ctx, s.asker+question)
 	}
-	answer, err := t.Ask(ctx, question)
+	answer, err := t.Ask(ctx, s.asker+question)
 	return cred.NewSecret(answer), err
 }
 

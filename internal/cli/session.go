@@ -22,7 +22,8 @@ type session struct {
 	*app
 	vault  *vault.Vault
 	config *git.Config
-	ask    bool // a person may be asked
+	ask    bool   // a person may be asked
+	asker  string // who asks through us, and for what; "" in the person's own commands
 	key    vault.Key
 	seal   keys.Seal // how a new age file is to be sealed
 	plain  bool      // a key in clear was asked for, by its long word
