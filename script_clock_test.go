@@ -33,7 +33,7 @@ const clockVariable = "SCRIPT_CLOCK"
 // clockedMains are the mains of cmd, with a clock that can be moved. The test
 // binary plays the one whose name it was started under.
 func clockedMains() map[string]func() int {
-	return map[string]func() int{"patrol": patrolMain, "git-credential-patrol": helperMain}
+	return map[string]func() int{"patrol": patrolMain, "git-credential-patrol": helperMain, "age-plugin-toy": toyPlugin}
 }
 
 func movedNow() time.Time {

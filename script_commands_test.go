@@ -32,7 +32,7 @@ func commands() map[string]scriptCommand {
 	list := map[string]scriptCommand{
 		"emulator": cmdEmulator, "mint": cmdMint, "mangle": cmdMangle, "revoke": cmdRevoke, "fault": cmdFault,
 		"requests": cmdRequests, "githost": cmdGitHost, "clock": cmdClock, "day": cmdDay, "secret": cmdSecret, "render": cmdRender,
-		"vaultid": cmdVaultID, "keygone": cmdKeyGone, "recoverykey": cmdRecoveryKey, "json": cmdJSON, "inside": cmdInside, "background": cmdBackground,
+		"vaultid": cmdVaultID, "keygone": cmdKeyGone, "recoverykey": cmdRecoveryKey, "toyidentity": cmdToyIdentity, "json": cmdJSON, "inside": cmdInside, "background": cmdBackground,
 	}
 	for _, name := range runCommands() {
 		list[name] = runCommand(name)

@@ -4,15 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
+	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/oauth"
 	"github.com/gitpatrol/patrol/internal/term"
+	"github.com/gitpatrol/patrol/internal/vault"
 )
 
 // problem is an error with its second line and its exit code.
@@ -52,6 +55,8 @@ func explain(err error) *problem {
 		return &problem{"cancelled; nothing was changed", "type the command again to start over", helper.Failed}
 	case errors.Is(err, term.ErrNoTerminal):
 		return &problem{"there is no terminal to ask at", "see --help for the way without a terminal", helper.Failed}
+	case errors.Is(err, vault.ErrLocked) && errors.Is(err, fs.ErrNotExist):
+		return &problem{err.Error(), "put that file back, or name it: git config --global patrol." + keys.IdentitySetting + " FILE", helper.SignIn}
 	case errors.Is(err, cred.ErrMalformed):
 		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}

@@ -140,6 +140,9 @@ func (a ageFile) Prepare(ctx context.Context, key vault.Key) (func() error, erro
 		return nil, fmt.Errorf("%w: cannot seal the key: %v", vault.ErrNoSource, err)
 	}
 	again, err := a.openByIdentity(ctx, sealed, []string{a.place.Seal.Identity})
+	if errors.Is(err, errNotSealed) {
+		return nil, fmt.Errorf("%w: the identity does not open what is sealed to the recipients", vault.ErrNoSource)
+	}
 	if err != nil {
 		return nil, err
 	}

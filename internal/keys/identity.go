@@ -79,8 +79,10 @@ func (a ageFile) openByIdentity(ctx context.Context, sealed []byte, paths []stri
 	case len(paths) == 0:
 		return vault.Key{}, fmt.Errorf("%w: %s is sealed to an identity, and patrol.%s does not name its file", vault.ErrLocked, ageName, IdentitySetting)
 	}
-	return vault.Key{}, fmt.Errorf("%w: %s is not sealed to the identity in %s", vault.ErrLocked, ageName, cred.Escape(paths[0]))
+	return vault.Key{}, fmt.Errorf("%w: %w in %s", vault.ErrLocked, errNotSealed, cred.Escape(paths[0]))
 }
+
+var errNotSealed = errors.New(ageName + " is not sealed to the identity")
 
 // lockedBy leaves an error that says what to do as it is.
 func lockedBy(err error) error {
