@@ -37,6 +37,9 @@ then nothing could open the vault again.`,
 			if err := keyring.Clear(f.ID); err != nil && !errors.Is(err, vault.ErrNoSource) {
 				return err
 			}
+			if insecure(f.Source) {
+				a.note("the key is in clear beside the vault, so this locks nothing for who can read your files")
+			}
 			a.print("Locked.\n")
 			return nil
 		},

@@ -129,7 +129,8 @@ type vaultStatus struct {
 	ID         string `json:"id,omitempty"`
 	Generation uint64 `json:"generation,omitempty"`
 	KeySource  string `json:"keySource,omitempty"`
-	KeyStays   string `json:"keyStays,omitempty"` // how long the kernel keyring keeps the key
+	Insecure   bool   `json:"keyInsecure,omitempty"` // the key is in clear beside the vault
+	KeyStays   string `json:"keyStays,omitempty"`    // how long the kernel keyring keeps the key
 }
 
 type gitStatus struct {
@@ -262,6 +263,7 @@ func (s *session) vaultStatus(err error) vaultStatus {
 	if f, err := s.vault.Load(); err == nil {
 		v.ID, v.Generation, v.KeySource = f.ID, f.Generation, f.Source
 		v.KeyStays, _ = keyring.Remaining(f.ID)
+		v.Insecure = insecure(f.Source)
 		if v.State == "locked" && f.Source == "kernel" {
 			v.State = "its key is gone from the kernel keyring; the next login sets it aside and begins a new one"
 		}
@@ -301,6 +303,9 @@ func (s *session) hostSetup(url string, t git.Target) hostSetup {
 }
 
 func (a *app) showStatus(st *status) {
+	if st.Vault.Insecure {
+		st.Vault.KeySource += ", IN CLEAR beside the vault"
+	}
 	switch st.Vault.State {
 	case "none":
 		a.print("Vault: none yet (%s)\n", st.Vault.Path)

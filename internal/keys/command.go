@@ -30,6 +30,9 @@ type command struct{ place Place }
 
 const noKeyLine = "none"
 
+// ErrNoCommand says that the command which keeps the key is not configured.
+var ErrNoCommand = errors.New("it is not configured")
+
 func (c command) Load(ctx context.Context) (vault.Key, error) {
 	out, err := c.run(ctx, "get", "")
 	defer clear(out)
@@ -76,7 +79,7 @@ func (c command) Remove(ctx context.Context) error {
 func (c command) run(ctx context.Context, verb, input string) ([]byte, error) {
 	words := strings.Fields(c.place.setting(CommandSetting))
 	if len(words) == 0 {
-		return nil, fmt.Errorf("patrol.%s: %w: it is not configured", CommandSetting, vault.ErrNoSource)
+		return nil, fmt.Errorf("patrol.%s: %w: %w", CommandSetting, vault.ErrNoSource, ErrNoCommand)
 	}
 	program, err := c.place.find(words[0])
 	if err != nil {
