@@ -79,17 +79,16 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 	allowed := s.mayAsk(req)
 	s.ask = allowed && s.getenv("GIT_TERMINAL_PROMPT") != "0" && s.getenv("CI") == ""
 	person := t.Azure && allowed && s.personThere()
-	r, err := s.open(ctx)
-	if errors.Is(err, vault.ErrNone) {
-		switch {
-		case !t.Azure:
-			return nil
-		case !person:
-			return helper.ErrNoRecord
-		}
-		r, err = s.ensure(ctx, "")
-	}
-	if err != nil {
+	r, err := s.openFor(ctx, t, person)
+	switch {
+	case errors.Is(err, context.Canceled): // Git is gone, and nobody to tell
+		a.code = helper.Failed
+		return nil
+	case errors.Is(err, vault.ErrNone) && !t.Azure:
+		return nil
+	case errors.Is(err, vault.ErrNone):
+		return helper.ErrNoRecord
+	case err != nil:
 		return err
 	}
 	rec, err := helper.Pick(r, t, a.Now())
@@ -104,6 +103,18 @@ func (a *app) get(ctx context.Context, req *cred.Request, t helper.Target) error
 		return err
 	}
 	return s.getNew(ctx, req, t, person)
+}
+
+// openFor opens the vault, or makes one for the person who will sign in. While it
+// asks to unlock a keyring, Git may end, and the question with it.
+func (s *session) openFor(ctx context.Context, t helper.Target, person bool) (*vault.Records, error) {
+	ctx, cancel := whileGitLives(ctx, s.Stdout)
+	defer cancel()
+	r, err := s.open(ctx)
+	if errors.Is(err, vault.ErrNone) && t.Azure && person {
+		return s.ensure(ctx, "")
+	}
+	return r, err
 }
 
 // getNew answers with what the vault does not have yet, and then revokes what

@@ -41,6 +41,7 @@ type keyStatus struct {
 
 	Left     []string       `json:"left"`     // files of other sources that a killed move left
 	SetAside []string       `json:"setAside"` // vaults that were put away
+	Here     []keys.Mark    `json:"here"`     // what patrol recognises of this machine
 	Kinds    []keys.Verdict `json:"kinds"`
 }
 
@@ -63,7 +64,11 @@ is tried with a throw-away value. Nothing is asked, and the vault is not opened.
 			if err != nil {
 				return err
 			}
-			_, st.Kinds, _ = keys.Choose(cmd.Context(), s.machine())
+			m := s.machine()
+			m.Person = s.atTerminal() // who could be asked, though nobody is now
+			defer s.progress("trying each place ...")()
+			st.Here = m.Marks()
+			_, st.Kinds, _ = keys.Choose(cmd.Context(), m)
 			if a.json {
 				return a.printJSON(st)
 			}
@@ -128,6 +133,9 @@ func (a *app) showKeyStatus(st *keyStatus) {
 	}
 	for _, path := range st.SetAside {
 		a.print("Aside:   %s; patrol key recover brings it back\n", path)
+	}
+	for i, mark := range st.Here {
+		a.print("%-8s %s\n", []string{"Here:", ""}[min(i, 1)], mark.Words())
 	}
 	a.print("\n")
 	var rows [][]string

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gitpatrol/patrol/internal/keyring"
+	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -15,7 +16,7 @@ func lockCommand(a *app) *cobra.Command {
 		Short: "forget the vault's key until the next unlock",
 		Long: `Remove the vault's key from the kernel keyring, where it stays for eight hours
 after each unlock. Refused when the kernel keyring is the only place of the key:
-then nothing could open the vault again.`,
+then nothing could open the vault again. The keyring of a desktop stays as it is.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := vault.DefaultDir(a.getenv)
@@ -41,6 +42,9 @@ then nothing could open the vault again.`,
 				a.note("the key is in clear beside the vault, so this locks nothing for who can read your files")
 			}
 			a.print("Locked.\n")
+			if f.Source == keys.SecretService {
+				a.note("the keyring of your session has the key too, and stays as it is: while it is open, the next use takes the key from there")
+			}
 			return nil
 		},
 	}
@@ -51,8 +55,9 @@ func unlockCommand(a *app) *cobra.Command {
 		Use:   "unlock",
 		Short: "open the vault for the next eight hours",
 		Long: `Open the vault and keep its key in the kernel keyring for eight hours, so that
-Git gets its answers without a question. The passphrase is read from the
-descriptor of --passphrase-fd (or PATROL_PASSPHRASE_FD), from the command in
+Git gets its answers without a question. A locked desktop keyring asks for its
+password by itself. The passphrase of an age file is read from the descriptor of
+--passphrase-fd (or PATROL_PASSPHRASE_FD), from the command in
 patrol.passphraseCommand, or from the terminal.`,
 		Example: `  patrol unlock
   patrol unlock --passphrase-fd 3 3< passphrase-file`,

@@ -90,7 +90,7 @@ func (s *session) unlock(ctx context.Context, f *vault.File) (*vault.Records, er
 	if err != nil {
 		return nil, failed("it was not touched; install the version of patrol that made it", "%v", err)
 	}
-	release, err := s.takeTurn(ctx, f)
+	release, waited, err := s.takeTurn(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,14 @@ func (s *session) unlock(ctx context.Context, f *vault.File) (*vault.Records, er
 	if r, err := s.openCached(f); !errors.Is(err, errNotCached) { // another process unlocked it while we waited
 		return r, err
 	}
-	key, err := kind.Open(s.place(f.ID)).Load(ctx)
+	place := s.place(f.ID)
+	if waited { // the person was asked already, and did not want to
+		place.Desktop = false
+	}
+	if f.Source == keys.SecretService {
+		defer s.progress("waiting for the Secret Service ...")()
+	}
+	key, err := kind.Open(place).Load(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -143,27 +150,37 @@ func (s *session) openCached(f *vault.File) (*vault.Records, error) {
 // asked once, and a passphrase, each trial of which takes a second and a
 // quarter of a gigabyte, is tried once. Whoever waited finds the key in the
 // kernel keyring; where there is none, or no lock can be made, nobody waits.
-func (s *session) takeTurn(ctx context.Context, f *vault.File) (release func(), err error) {
+func (s *session) takeTurn(ctx context.Context, f *vault.File) (release func(), waited bool, err error) {
 	nothing := func() {}
-	byPerson := f.Source == "age" && keys.Identity(s.place(f.ID)) == ""
+	place := s.place(f.ID)
+	byPerson := f.Source == "age" && keys.Identity(place) == ""
 	if f.Source == "kernel" || byPerson && !s.ask && !s.hasPassphraseSource() {
-		return nothing, nil
+		return nothing, false, nil
 	}
-	if _, err := keyring.Load(f.ID); errors.Is(err, vault.ErrNoSource) {
-		return nothing, nil
+	if _, err := keyring.Load(f.ID); errors.Is(err, vault.ErrNoSource) && !place.Desktop {
+		return nothing, false, nil
 	}
 	wait := lockWait
-	if s.canAsk() {
+	if place.Desktop || s.canAsk() {
 		wait = passphraseTime
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	release, err = s.vault.Lock(ctx, "unlock.lock")
-	if err != nil && !errors.Is(err, vault.ErrBusy) {
-		return nothing, nil
+	at, stop := context.WithCancel(ctx)
+	stop() // once, without waiting
+	release, err = s.vault.Lock(at, turnLock)
+	if errors.Is(err, vault.ErrBusy) {
+		waited = true
+		release, err = s.vault.Lock(ctx, turnLock)
 	}
-	return release, err
+	if err != nil && !errors.Is(err, vault.ErrBusy) {
+		return nothing, false, nil
+	}
+	return release, waited, err
 }
+
+// turnLock is the file beside the vault whose lock is held while unlocking.
+const turnLock = "unlock.lock"
 
 // cache puts the key where git-credential-patrol looks for it. Where the
 // kernel has no keyring, each use of the vault unlocks it anew.
@@ -298,10 +315,9 @@ func sourceNames() string {
 	return strings.Join(names, ", ")
 }
 
-func (s *session) canAsk() bool {
-	if !s.ask {
-		return false
-	}
+func (s *session) canAsk() bool { return s.ask && s.atTerminal() }
+
+func (s *session) atTerminal() bool {
 	t, err := s.Terminal()
 	if err != nil {
 		return false

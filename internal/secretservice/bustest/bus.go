@@ -6,13 +6,16 @@
 package bustest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,21 +40,32 @@ const patience = 20 * time.Second
 // Start starts a bus in a new directory.
 func Start(t testing.TB) *Bus {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "bus") // not the test's own, whose name may be too long for a socket
+	b, err := StartAs(t, os.Geteuid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b, err := StartIn(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Stop)
 	return b
 }
 
+// StartAs starts a bus of another user, which only root can.
+func StartAs(t testing.TB, uid int) (*Bus, error) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bus") // not the test's own, whose name may be too long for a socket
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	b, err := startIn(dir, uid)
+	if err == nil {
+		t.Cleanup(b.Stop)
+	}
+	return b, err
+}
+
 // StartIn starts a bus in a directory, which must be there. Stop ends it.
-func StartIn(dir string) (*Bus, error) {
+func StartIn(dir string) (*Bus, error) { return startIn(dir, os.Geteuid()) }
+
+func startIn(dir string, uid int) (*Bus, error) {
 	b := &Bus{Dir: filepath.Join(dir, "run"), Home: filepath.Join(dir, "keyrings"), services: filepath.Join(dir, "services")}
 	b.Address = "unix:path=" + filepath.Join(b.Dir, "bus")
 	config := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -69,11 +83,16 @@ func StartIn(dir string) (*Bus, error) {
 		return nil, err
 	}
 	b.daemon = b.command("dbus-daemon", "--nofork", "--config-file="+file)
+	if uid != os.Geteuid() {
+		if err := b.give(uid, dir, file); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.daemon.Start(); err != nil {
 		return nil, err
 	}
-	err := await("the bus", func() bool {
-		conn, err := dbus.Connect(b.Address)
+	err := Await("the bus", func() bool {
+		conn, err := net.Dial("unix", filepath.Join(b.Dir, "bus"))
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -83,6 +102,16 @@ func StartIn(dir string) (*Bus, error) {
 		b.Stop()
 	}
 	return b, err
+}
+
+// give makes the bus another user's.
+func (b *Bus) give(uid int, dir, file string) error {
+	b.daemon.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
+	err := os.Chmod(dir, 0o755)
+	for _, path := range []string{b.Dir, b.Home, b.services, file} {
+		err = errors.Join(err, os.Chown(path, uid, uid))
+	}
+	return err
 }
 
 // Stop ends the bus, and with it what it started.
@@ -120,7 +149,8 @@ func end(cmd *exec.Cmd) {
 	}
 }
 
-func await(what string, done func() bool) error {
+// Await waits until something is done.
+func Await(what string, done func() bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for !done() {
@@ -161,7 +191,7 @@ func (k *Keyring) Start() error {
 	if err := k.daemon.Start(); err != nil {
 		return err
 	}
-	return await("GNOME Keyring", func() bool { return k.bus.collection() != "" })
+	return Await("GNOME Keyring", func() bool { return k.bus.collection() != "" })
 }
 
 // Stop kills it.
@@ -213,6 +243,48 @@ func (b *Bus) Startable(program string) error {
 	}
 	defer conn.Close()
 	return conn.BusObject().Call("org.freedesktop.DBus.ReloadConfig", 0).Err
+}
+
+// Heard is what somebody who only listens hears on the bus.
+type Heard struct {
+	bus  *Bus
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Listen begins to listen to all that passes on the bus.
+func (b *Bus) Listen(t testing.TB) *Heard {
+	t.Helper()
+	h := &Heard{bus: b}
+	cmd := b.command("dbus-monitor", "--pcap")
+	cmd.Stdout = h
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(cmd) })
+	if err := Await("the listener", func() bool { _ = b.collection(); return strings.Contains(h.Text(), "ReadAlias") }); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Write implements io.Writer.
+func (h *Heard) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(p)
+}
+
+// Text is what was heard.
+func (h *Heard) Text() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.String()
+}
+
+// Until waits until a word was heard.
+func (h *Heard) Until(word string) error {
+	return Await("a message with "+word, func() bool { return strings.Contains(h.Text(), word) })
 }
 
 const (
