@@ -16,14 +16,15 @@ import (
 
 // Manner is how a Fake behaves.
 type Manner struct {
-	Delay  time.Duration // before each answer
-	Locked bool          // the collection is locked, until a question is answered
-	Hides  bool          // what is in it is not found meanwhile
-	Answer string        // to a question: "yes", "no", or "" for none ever
-	Dies   string        // the method at which it goes away, once
-	Public []byte        // its public key; nil: it offers plain sessions only
-	Empty  bool          // there is no collection
-	Other  bool          // the collection has another name
+	Delay  time.Duration // before the answer of the method Slow
+	Slow   string
+	Locked bool   // the collection is locked, until a question is answered
+	Hides  bool   // what is in it is not found meanwhile
+	Answer string // to a question: "yes", "no", or "" for none ever
+	Dies   string // the method at which it goes away, once
+	Public []byte // its public key; nil: it offers plain sessions only
+	Empty  bool   // there is no collection
+	Other  bool   // the collection has another name
 	Secret func([]byte) []byte
 }
 
@@ -84,7 +85,7 @@ func (f *Fake) Start() error {
 			return err
 		}
 	}
-	reply, err := conn.RequestName(busName, dbus.NameFlagDoNotQueue)
+	reply, err := conn.RequestName(busName, dbus.NameFlagDoNotQueue|dbus.NameFlagAllowReplacement|dbus.NameFlagReplaceExisting)
 	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
 		return fmt.Errorf("the name is taken: %v %v", reply, err)
 	}
@@ -132,10 +133,27 @@ func (f *Fake) Items() int {
 	return len(f.items)
 }
 
+// Runs reports whether it is on the bus.
+func (f *Fake) Runs() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.conn != nil
+}
+
+// Forget deletes all items.
+func (f *Fake) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.items)
+}
+
 // enter begins every answer.
 func (f *Fake) enter(method string) {
 	f.mu.Lock()
 	delay, dies := f.manner.Delay, f.manner.Dies == method
+	if f.manner.Slow != method {
+		delay = 0
+	}
 	if dies {
 		f.manner.Dies = ""
 	}
