@@ -138,8 +138,11 @@ func (s *session) getNew(ctx context.Context, req *cred.Request, t helper.Target
 	if err != nil {
 		err = s.refuse(err, t)
 	}
-	if r, opened := s.records(); opened == nil && helper.Waiting(r, s.Now()) {
+	if now, opened := s.records(); opened == nil && helper.Waiting(now, s.Now()) {
 		_ = k.Flush(ctx) // stays queued, and status shows why
+	}
+	if rec != nil {
+		s.renewSoon(ctx, r, rec)
 	}
 	return err
 }

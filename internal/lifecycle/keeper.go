@@ -293,7 +293,7 @@ func (k *Keeper) judge(ctx context.Context, r *vault.Records, rec *vault.Record)
 	case err != nil:
 		return nil, err
 	}
-	if rec.Suspect.Sub(rec.Verified) < again {
+	if !rec.Suspect.IsZero() && rec.Suspect.Sub(rec.Verified) < again {
 		k.Say("%s accepts the token but refused it to Git: it may lack the scope Code (read & write), or %s the right to this repository", rec.Org, rec.Account)
 		if rec.ServerID != "" && rec.Suspect.Sub(rec.Created) > again {
 			return helper.ErrSuspect, nil
