@@ -29,6 +29,7 @@ func imports() map[string]string {
 		"internal/term":    "internal/cred",
 		"internal/vault":   "internal/cred internal/harden",
 		"internal/keyring": "internal/vault",
+		"internal/sshkey":  "internal/cred",
 
 		"internal/secretservice":         "internal/cred",
 		"internal/secretservice/bustest": "", // for tests
@@ -43,7 +44,7 @@ func imports() map[string]string {
 			"internal/oauth internal/vault",
 		"internal/doctor": "internal/azdo internal/cred internal/foreign internal/git internal/helper internal/keyring internal/keys internal/lifecycle internal/vault",
 		"internal/cli": "internal/azdo internal/cred internal/detach internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
-			"internal/lifecycle internal/oauth internal/term internal/vault",
+			"internal/lifecycle internal/oauth internal/sshkey internal/term internal/vault",
 
 		"internal/emulator":         "",
 		"internal/emulator/command": "internal/emulator",
@@ -183,6 +184,7 @@ func revealers() []string {
 		"internal/oauth/client.go",      // into the body of a token request
 		"internal/oauth/http.go",        // to keep it out of errors
 		"internal/oauth/transaction.go", // PKCE
+		"internal/sshkey/key.go",        // the passphrase, to the file of a key
 		"internal/vault/record.go",      // the keyed hash of what was issued
 		"internal/vault/seal.go",        // sealing
 

@@ -69,9 +69,27 @@ func cmdEmulator(ts *testscript.TestScript, neg bool, args []string) {
 		name, value, _ := strings.Cut(kv, "=")
 		ts.Setenv(name, value)
 	}
+	if withSSH {
+		sshHome(ts, e)
+	}
 	ca, err := os.ReadFile(e.CAFile())
 	ts.Check(err)
 	s.trust(ts, ca)
+}
+
+// sshHome is a person's ~/.ssh, with a configuration that leads to the
+// emulator. ssh looks for it in the home directory of the user database, so
+// Git has to name it.
+func sshHome(ts *testscript.TestScript, e *emulator.Emulator) {
+	dir := filepath.Join(ts.Getenv("HOME"), ".ssh")
+	ts.Check(os.MkdirAll(dir, 0o700))
+	config := filepath.Join(dir, "config")
+	ts.Check(os.WriteFile(config, []byte("Include "+e.SSHConfigFile()+"\n"), 0o600))
+	ts.Setenv("GIT_SSH_COMMAND", "ssh -F "+config)
+	known, err := os.ReadFile(e.SSHKnownHostsFile())
+	ts.Check(err)
+	_, key, _ := strings.Cut(strings.TrimSpace(string(known)), " ")
+	ts.Setenv("HOSTKEY", key)
 }
 
 // trust makes Git and patrol believe in one more authority.

@@ -37,7 +37,7 @@ type Env struct {
 func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		setupCommand, loginCommand, logoutCommand, statusCommand, tokenCommand, whyCommand,
-		doctorCommand, importCommand,
+		doctorCommand, importCommand, sshCommand,
 		unlockCommand, lockCommand, keyCommand, versionCommand, credentialCommand, upkeepCommand,
 	}
 }

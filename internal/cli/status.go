@@ -97,6 +97,7 @@ type status struct {
 	Ended    []signInRow `json:"endedSignIns"` // by the identity provider
 	Queue    []token     `json:"queue"`        // tokens still to be revoked on the server
 	Verdicts []verdict   `json:"verdicts"`
+	SSH      []string    `json:"ssh"` // what to do about SSH keys
 	Allowed  []string    `json:"allowedOrganizations,omitempty"`
 	Git      gitStatus   `json:"git"`
 }
@@ -167,7 +168,7 @@ func (a *app) status(ctx context.Context) error {
 	}
 	out := status{
 		Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, SignIns: []signInRow{}, Ended: []signInRow{},
-		Queue: []token{}, Verdicts: []verdict{}, Git: s.gitStatus(),
+		Queue: []token{}, Verdicts: []verdict{}, SSH: []string{}, Git: s.gitStatus(),
 	}
 	r, err := s.peek(ctx)
 	out.Vault = s.vaultStatus(err)
@@ -203,6 +204,7 @@ func (st *status) fill(r *vault.Records, now time.Time) {
 		}
 	}
 	st.Accounts = accounts(st.Tokens)
+	st.SSH = sshReminders(r, now)
 }
 
 // accounts gathers the tokens by whom they belong to, in the tokens' order.
@@ -329,6 +331,9 @@ func (a *app) showStatus(st *status) {
 	}
 	a.showSignIns(st)
 	a.showQueue(st)
+	for _, line := range st.SSH {
+		a.print("SSH:     %s\n", line) // our words, and names of organisations
+	}
 	if len(st.Tokens) == 0 {
 		return
 	}

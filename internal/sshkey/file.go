@@ -65,7 +65,7 @@ func Replace(path string, dry bool, edit func(string) (string, error)) (bool, er
 	if text == old || dry {
 		return text != old, nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newFile)
 	if err != nil {
 		return false, err
 	}

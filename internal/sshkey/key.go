@@ -58,9 +58,20 @@ func Line(key ssh.PublicKey) string {
 	return strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(key)), "\n")
 }
 
+// newFile is behind the name of a file that is about to be another's.
+const newFile = ".patrol-new-*"
+
+// Sweep removes what a run that was killed left beside a file.
+func Sweep(path string) {
+	left, _ := filepath.Glob(path + newFile)
+	for _, name := range left {
+		_ = os.Remove(name)
+	}
+}
+
 // createFile makes a private file that is there whole or not at all.
 func createFile(path string, content []byte, replace bool) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newFile)
 	if err != nil {
 		return err
 	}
@@ -133,4 +144,30 @@ func Algorithm(key ssh.PublicKey) (name, objection string) {
 		return name, objection
 	}
 	return strings.ToUpper(kind[:1]) + kind[1:], "Azure Repos takes RSA keys only"
+}
+
+// PublicKey is the public half of a key.
+type PublicKey = ssh.PublicKey
+
+// ParseLine reads a public key as Line writes it.
+func ParseLine(line string) (PublicKey, error) {
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	return key, err
+}
+
+// Fingerprint is how ssh names a key: "SHA256:...".
+func Fingerprint(key PublicKey) string { return ssh.FingerprintSHA256(key) }
+
+// LegacyFingerprint is how the portal names a key, in MD5.
+func LegacyFingerprint(key PublicKey) string { return ssh.FingerprintLegacyMD5(key) }
+
+// Plain reports whether a private key can be used without a passphrase.
+func Plain(path string) bool {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	defer clear(data)
+	_, err = ssh.ParsePrivateKey(data)
+	return err == nil
 }

@@ -39,7 +39,8 @@ const (
 	tagUntil       = 19
 	tagDue         = 20
 	tagTries       = 21
-	lastTag        = tagTries
+	tagPublicKey   = 22
+	lastTag        = tagPublicKey
 )
 
 func encodeIndex(r *Records) []byte {
@@ -94,6 +95,7 @@ func encodeRecord(b []byte, r *Record) []byte {
 	moment(tagUntil, r.Until)
 	moment(tagDue, r.Due)
 	text(tagTries, r.Tries != 0, strconv.Itoa(r.Tries))
+	text(tagPublicKey, r.PublicKey != "", r.PublicKey)
 	at := binary.AppendUvarint([]byte(r.sealed.nonce), uint64(r.sealed.offset))
 	text(tagSealed, r.sealed.nonce != "", string(binary.AppendUvarint(at, uint64(r.sealed.length))))
 	return append(b, r.extra...)
@@ -216,6 +218,8 @@ func decodeField(r *Record, tag byte, value string) (ok bool) {
 		var err error
 		r.Tries, err = strconv.Atoi(value)
 		ok = err == nil
+	case tagPublicKey:
+		r.PublicKey = value
 	}
 	return ok
 }

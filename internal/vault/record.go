@@ -19,6 +19,7 @@ const (
 	Refresh Kind = "refresh" // the refresh token of a sign-in; never leaves the vault
 	Intent  Kind = "intent"  // a token that is being made; Name is what the server calls it
 	Policy  Kind = "policy"  // what is known of an organisation; it has no secret
+	SSH     Kind = "ssh"     // an SSH key; the secret is the passphrase of its file, which is Path
 )
 
 // Record is one credential and what is known of it. Times are UTC, to the
@@ -49,6 +50,8 @@ type Record struct {
 	Until  time.Time // end of what a Policy record says
 	Due    time.Time // the token is to be revoked from then on, and answers no more
 	Tries  int       // revocations that failed
+
+	PublicKey string // of an SSH record, "ssh-rsa AAAA..."
 
 	sealed sealedSecret
 	fresh  *Secrets // set since the vault was read; sealed at the next write

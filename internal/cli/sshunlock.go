@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gitpatrol/patrol/internal/sshkey"
+	"github.com/gitpatrol/patrol/internal/vault"
+)
+
+func sshUnlockCommand(a *app) *cobra.Command {
+	var quiet bool
+	var life time.Duration
+	cmd := &cobra.Command{
+		Use:   "unlock ORG",
+		Short: "hand the key to ssh-agent",
+		Long: `Open the key's file with the passphrase in the vault, and hand the key to the
+ssh-agent of SSH_AUTH_SOCK. The block in ~/.ssh/config runs this before ssh
+connects to Azure Repos, with --quiet: then it says nothing where there is no
+agent, or where the agent has the key.`,
+		Example:           "  patrol ssh unlock contoso\n  patrol ssh unlock --lifetime 1h contoso",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeOrg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if life < 0 {
+				return usage(cmd, errors.New("--lifetime cannot be negative"))
+			}
+			return a.sshUnlock(cmd.Context(), args[0], quiet, life)
+		},
+	}
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "say nothing but errors, and do nothing where there is no agent")
+	cmd.Flags().DurationVar(&life, "lifetime", cacheTime, "how long ssh-agent keeps it; 0: until it ends")
+	return cmd
+}
+
+func (a *app) sshUnlock(ctx context.Context, arg string, quiet bool, life time.Duration) error {
+	t, err := azureTarget(arg)
+	if err != nil {
+		return err
+	}
+	socket := a.getenv("SSH_AUTH_SOCK")
+	if socket == "" {
+		if quiet {
+			return nil
+		}
+		return failed(`start one in this shell: eval "$(ssh-agent)"`, "there is no ssh-agent here (SSH_AUTH_SOCK is not set)")
+	}
+	s, err := a.session(ctx, true)
+	if err != nil {
+		return err
+	}
+	r, err := s.newSSHRun()
+	if err != nil {
+		return err
+	}
+	r.t = t
+	all, err := s.open(ctx)
+	if err != nil && !errors.Is(err, vault.ErrNone) {
+		return err
+	}
+	var rec *vault.Record
+	if all != nil {
+		rec = r.current(all)
+	}
+	if rec == nil {
+		return failed("patrol ssh create "+t.Org, "patrol has no SSH key for %s", t.Org)
+	}
+	public, err := sshkey.ParseLine(rec.PublicKey)
+	if err != nil {
+		return err
+	}
+	there, err := sshkey.InAgent(socket, public, a.Now())
+	if err != nil {
+		return failed("see whether it runs: ssh-add -l", "%v", err)
+	}
+	if there && quiet {
+		return nil
+	}
+	if err := r.agentAdd(all, rec, socket, life); err != nil || quiet {
+		return err
+	}
+	a.print("ssh-agent has the key of %s.\n", t.Org)
+	return nil
+}
