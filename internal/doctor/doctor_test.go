@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,6 +95,35 @@ func TestLeaks(t *testing.T) {
 		if key := safeKey(test.key); strings.Contains(key, test.secret) {
 			t.Errorf("%s: the key is shown", test.key)
 		}
+	}
+}
+
+// Tokens elsewhere in the configuration: in a header, base64 included, and in a
+// helper of one line. Each is found once, and shown nowhere.
+func TestLeaksElsewhere(t *testing.T) {
+	t.Parallel()
+	basic := base64.StdEncoding.EncodeToString([]byte(":" + token()))
+	entries := []git.Entry{
+		{Key: "http.https://dev.azure.com/contoso.extraheader", Value: "AUTHORIZATION: Basic " + basic, Origin: "file:/c"},
+		{Key: "http.extraheader", Value: "Authorization: bearer something", Origin: "file:/c"},
+		{Key: "http.extraheader", Value: "X-Other: something", Origin: "file:/c"},
+		{Key: "credential.helper", Value: "!f() { echo password=" + token() + "; }; f", Origin: "file:/c"},
+		{Key: "alias." + classic(), Value: "status", Origin: "file:/c"},
+		{Key: "http.proxy", Value: "http://me:secret@proxy.example", Origin: "file:/c"},
+	}
+	want := []string{
+		"http.https://dev.azure.com/contoso.extraheader: an Azure DevOps token of contoso (its checksum is right)", "http.extraheader: a password",
+		"credential.helper: an Azure DevOps token (its checksum is right)", "alias: an Azure DevOps token (its checksum is right)",
+	}
+	var got []string
+	for _, f := range (&Machine{}).leaks(entries) {
+		got = append(got, f.What)
+		if text := fmt.Sprintf("%+v", f); strings.Contains(text, basic[20:40]) || strings.Contains(text, token()[:20]) || strings.Contains(text, classic()[:20]) {
+			t.Errorf("it shows the token: %s", f.What)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

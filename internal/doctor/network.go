@@ -98,7 +98,7 @@ func findClock(ctx context.Context, m *Machine) ([]Finding, error) {
 	if server.IsZero() {
 		return nil, errors.New(helper.AzureHost + " does not tell the time")
 	}
-	off := m.Now().Sub(server).Round(time.Second)
+	off := m.Now().Sub(server)
 	if off.Abs() <= maxSkew {
 		return nil, nil
 	}
@@ -106,5 +106,5 @@ func findClock(ctx context.Context, m *Machine) ([]Finding, error) {
 	if off < 0 {
 		way = "behind"
 	}
-	return []Finding{{Where: "the system clock", What: fmt.Sprintf("it is %s %s that of %s", off.Abs(), way, helper.AzureHost)}}, nil
+	return []Finding{{Where: "the system clock", What: fmt.Sprintf("it is %s %s that of %s", off.Abs().Round(time.Minute), way, helper.AzureHost)}}, nil
 }
