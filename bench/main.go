@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,8 +28,9 @@ func main() { os.Exit(run()) }
 func run() int {
 	rounds := flag.Int("rounds", 1000, "runs of each command at its start; tables of slower ones take fewer")
 	to := flag.String("to", filepath.Join("docs", "benchmarks.md"), "the file to write")
+	only := flag.String("only", "", "measure only the steps with this in their names, and print what would be written")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: go run ./bench [--rounds N] [--to FILE] BIN\nBIN is the directory of the programs, from \"make build\".")
+		fmt.Fprintln(os.Stderr, "usage: go run ./bench [--rounds N] [--only STEP] [--to FILE] BIN\nBIN is the directory of the programs, from \"make build\".")
 	}
 	flag.Parse()
 	if flag.NArg() != 1 || *rounds < 20 {
@@ -37,12 +39,9 @@ func run() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	r, err := bench(ctx, flag.Arg(0), *rounds)
+	r, err := bench(ctx, flag.Arg(0), *only, *rounds)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(*to), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(*to, []byte(r.markdown()), 0o644)
+		err = r.write(*to, *only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -59,9 +58,25 @@ func run() int {
 	return 0
 }
 
-// bench does all of it and leaves nothing behind.
-func bench(ctx context.Context, bin string, rounds int) (*report, error) {
+// write puts the page into its file; a part of it is shown instead.
+func (r *report) write(to, only string) error {
+	if only != "" {
+		_, err := os.Stdout.WriteString(r.markdown())
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, []byte(r.markdown()), 0o644)
+}
+
+// bench does the steps whose names hold only, and leaves nothing behind.
+func bench(ctx context.Context, bin, only string, rounds int) (*report, error) {
 	began := time.Now()
+	all := slices.DeleteFunc(steps(), func(s step) bool { return !strings.Contains(s.name, only) })
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no step is called %q", only)
+	}
 	w, err := newWorld(ctx, bin)
 	if err != nil {
 		return nil, err
@@ -70,7 +85,6 @@ func bench(ctx context.Context, bin string, rounds int) (*report, error) {
 	r := &report{rounds: rounds}
 	r.load, _, _ = strings.Cut(word("/proc/loadavg", ""), " ")
 	r.machine = describeMachine(ctx, w)
-	all := steps()
 	for i, step := range all {
 		fmt.Fprintf(os.Stderr, "bench: %d/%d %s\n", i+1, len(all), step.name)
 		if err := step.do(ctx, w, r); err != nil {
