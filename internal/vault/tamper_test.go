@@ -99,6 +99,9 @@ func TestC30Garbage(t *testing.T) {
 		for i := range garbage[from:] {
 			garbage[from+i] = byte(random.Uint32())
 		}
+		if bytes.Equal(garbage, raw) { // as one random byte may be
+			continue
+		}
 		if _, err := read(t, string(garbage), key); err == nil {
 			t.Fatal("garbage opens")
 		}
