@@ -49,34 +49,42 @@ func restoreOwner(f *os.File) error {
 	return f.Chmod(0o600)
 }
 
-// readFile reads a private file of at most limit bytes. An os.File would start
+// private is a file of ours that is open for reading. An os.File would start
 // the runtime's poller and a thread for it, at every get, for a file that never
 // keeps anyone waiting.
-func readFile(path string, limit int64) ([]byte, error) {
+type private struct {
+	fd   int
+	path string
+	size int64
+}
+
+func openPrivate(path string) (private, error) {
 	fd, err := again(func() (int, error) { return unix.Open(path, unix.O_RDONLY|openFlags, 0) })
 	if err != nil {
-		return nil, explainOpen(path, &fs.PathError{Op: "open", Path: path, Err: err})
+		return private{}, explainOpen(path, &fs.PathError{Op: "open", Path: path, Err: err})
 	}
-	defer unix.Close(fd)
 	st, err := checkFd(fd, path)
 	if err != nil {
-		return nil, err
+		_ = unix.Close(fd)
 	}
-	if st.Size > limit {
-		return nil, fmt.Errorf("%w: %s is larger than %d MiB", ErrCorrupt, path, limit>>20)
-	}
-	buf := make([]byte, st.Size)
-	for rest := buf; len(rest) > 0; {
-		n, err := again(func() (int, error) { return unix.Read(fd, rest) })
+	return private{fd, path, st.Size}, err
+}
+
+func (f private) close() { _ = unix.Close(f.fd) }
+
+// readAt fills buf from the file's bytes at offset.
+func (f private) readAt(buf []byte, offset int64) error {
+	for len(buf) > 0 {
+		n, err := again(func() (int, error) { return unix.Pread(f.fd, buf, offset) })
 		if err == nil && n <= 0 {
 			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+			return fmt.Errorf("read %s: %w", f.path, err)
 		}
-		rest = rest[n:]
+		buf, offset = buf[n:], offset+int64(n)
 	}
-	return buf, nil
+	return nil
 }
 
 // again repeats a call as long as signals interrupt it.

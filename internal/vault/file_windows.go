@@ -3,6 +3,7 @@ package vault
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,15 +29,38 @@ func openLock(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 }
 
-func readFile(path string, limit int64) ([]byte, error) {
+// private is a file of ours that is open for reading.
+type private struct {
+	file *os.File
+	path string
+	size int64
+}
+
+func openPrivate(path string) (private, error) {
 	if err := checkRegular(path); err != nil {
-		return nil, err
+		return private{}, err
 	}
-	data, err := os.ReadFile(path)
-	if err == nil && int64(len(data)) > limit {
-		return nil, fmt.Errorf("%w: %s is larger than %d MiB", ErrCorrupt, path, limit>>20)
+	f, err := os.Open(path)
+	if err != nil {
+		return private{}, err
 	}
-	return data, err
+	info, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return private{}, err
+	}
+	return private{f, path, info.Size()}, nil
+}
+
+func (f private) close() { _ = f.file.Close() }
+
+// readAt fills buf from the file's bytes at offset.
+func (f private) readAt(buf []byte, offset int64) error {
+	_, err := f.file.ReadAt(buf, offset)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 func checkRegular(path string) error {

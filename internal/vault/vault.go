@@ -75,23 +75,28 @@ type File struct {
 // Load reads the vault without waiting for writers. Errors: ErrNone,
 // ErrCorrupt, ErrNewer, ErrUnsafe.
 func (v *Vault) Load() (*File, error) {
-	if err := checkDir(v.dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNone
-	} else if err != nil {
+	if err := v.check(); err != nil {
 		return nil, err
 	}
 	raw, err := readFile(v.Path(), maxFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNone
-	}
 	if err != nil {
-		return nil, err
+		return nil, orNone(err)
 	}
 	return parseFile(raw)
 }
 
+func (v *Vault) check() error { return orNone(checkDir(v.dir)) }
+
+func orNone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNone
+	}
+	return err
+}
+
 func parseFile(raw []byte) (*File, error) {
-	head, _, whole := strings.Cut(string(raw[:min(len(raw), maxHeader)]), "\n")
+	first, _, whole := bytes.Cut(raw[:min(len(raw), maxHeader)], []byte("\n"))
+	head := string(first)
 	words := strings.Split(head, " ")
 	if len(words) < 2 || words[0] != magic {
 		return nil, fmt.Errorf("%w: it does not begin as a vault does", ErrCorrupt)
@@ -132,10 +137,22 @@ func isWord(s string) bool {
 }
 
 // Find reads the vault for what concerns one host: the records of others are
-// not decoded. It asks for the key by the vault's id. Errors: those of Load, of
+// not decoded, and their secrets not read. It asks for the key by the vault's id. Errors: those of Load, of
 // key and of Open.
 func (v *Vault) Find(host string, key func(vaultID string) (Key, error)) (*Records, Key, error) {
-	f, err := v.Load()
+	if err := v.check(); err != nil {
+		return nil, Key{}, err
+	}
+	file, err := openPrivate(v.Path())
+	if err != nil {
+		return nil, Key{}, orNone(err)
+	}
+	defer file.close()
+	raw, err := file.readIndex()
+	if err != nil {
+		return nil, Key{}, err
+	}
+	f, err := parseFile(raw)
 	if err != nil {
 		return nil, Key{}, err
 	}
@@ -144,6 +161,9 @@ func (v *Vault) Find(host string, key func(vaultID string) (Key, error)) (*Recor
 		return nil, Key{}, err
 	}
 	r, err := f.open(k, host)
+	if err == nil {
+		err = file.readSecrets(r, int64(len(raw)))
+	}
 	return r, k, err
 }
 
