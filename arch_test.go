@@ -44,7 +44,7 @@ func imports() map[string]string {
 			"internal/oauth internal/vault",
 		"internal/doctor": "internal/azdo internal/cred internal/foreign internal/git internal/helper internal/keyring internal/keys internal/lifecycle internal/vault",
 		"internal/cli": "internal/azdo internal/cred internal/detach internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
-			"internal/lifecycle internal/oauth internal/sshkey internal/term internal/vault",
+			"internal/lifecycle internal/oauth internal/secretservice internal/sshkey internal/term internal/vault",
 
 		"internal/emulator":         "",
 		"internal/emulator/command": "internal/emulator",

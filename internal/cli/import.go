@@ -85,6 +85,7 @@ func (a *app) importFrom(cmd *cobra.Command, sources []importSource, named bool,
 	}
 	s.tellSettings()
 	i := &importer{session: s, flags: f, known: map[string]verdictOf{}}
+	defer i.close()
 	for _, source := range sources {
 		if err := i.list(ctx, source, named); err != nil {
 			return err
@@ -110,6 +111,12 @@ func (a *app) importFrom(cmd *cobra.Command, sources []importSource, named bool,
 		i.apply(ctx)
 	}
 	return i.report()
+}
+
+func (i *importer) close() {
+	for _, closer := range i.closers {
+		_ = closer()
+	}
 }
 
 // records opens the vault. Where only to look is wanted, none is made.

@@ -59,6 +59,7 @@ type importer struct {
 	items   []*importItem
 	skipped []skipped
 	known   map[string]verdictOf // of organisations that cannot be asked
+	closers []func() error       // of connections that items are deleted through
 }
 
 // verdictOf is why an organisation could not be asked: it is asked once.
@@ -175,6 +176,8 @@ func (i *importer) ask(ctx context.Context, r *vault.Records, item *importItem) 
 		item.is(stateDead, org+" says that it has expired")
 	case errors.Is(err, azdo.ErrRefused):
 		item.is(stateDead, org+" does not accept it: it was revoked, or is for another organisation")
+	case errors.Is(err, azdo.ErrNoCredential):
+		item.is(stateRefused, "it holds what no token does")
 	case err != nil:
 		i.known[org] = verdictOf{err}
 		item.is(stateUnknown, "")

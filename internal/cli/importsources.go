@@ -31,6 +31,10 @@ func importSources() []importSource {
 		{"store", "git-credential-store, also with --file in Git's configuration", listFiles("store")},
 		{"cache", "git-credential-cache, which cannot be listed: what is known\n                     from remotes, Git's configuration, --host", listCache},
 		{"netrc", ".netrc", listFiles("netrc")},
+		{"libsecret", "git-credential-libsecret, in the desktop's keyring",
+			listSecrets("protocol", []string{"https", "http"}, fromLibsecret)},
+		{"gcm-secretservice", "Git Credential Manager's items in the desktop's keyring",
+			listSecrets("xdg:schema", []string{schemaGCM}, fromGCM)},
 		{"gcm-plaintext", "Git Credential Manager's files", listFiles("gcm-plaintext")},
 		{"gcm-gpg", "Git Credential Manager's entries in pass", listPass},
 	}

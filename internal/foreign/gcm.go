@@ -123,3 +123,14 @@ func (e Entry) IsJWT() bool {
 	s := e.Secret.Reveal()
 	return strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2
 }
+
+// FirstLine is the password of what git-credential-libsecret keeps: since Git
+// 2.42 its expiry and a refresh token follow on lines of their own.
+// See https://github.com/git/git/blob/master/contrib/credential/libsecret/git-credential-libsecret.c.
+func FirstLine(secret cred.Secret) cred.Secret {
+	if !secret.IsSet() {
+		return secret
+	}
+	line, _, _ := strings.Cut(secret.Reveal(), "\n")
+	return cred.NewSecret(line)
+}
