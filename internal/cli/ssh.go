@@ -278,7 +278,7 @@ func (r *sshRun) unlockedKey(all *vault.Records, rec *vault.Record) (sshkey.Key,
 // try shows a key to the service.
 func (r *sshRun) try(ctx context.Context, key sshkey.Key) error {
 	defer r.progress("trying " + filepath.Base(key.File) + " with ssh ...")()
-	err := r.client.Try(ctx, key, r.hostKey)
+	err := r.client.Try(ctx, r.t.Org, key, r.hostKey)
 	switch {
 	case errors.Is(err, sshkey.ErrHostKey):
 		return failed("compare with the fingerprint on "+keysPage(r.t.Org)+" (it should be "+sshkey.Fingerprint(r.hostKey)+"); do not go on if it differs", "%v", err)

@@ -108,10 +108,13 @@ func TestSSHWithRealClient(t *testing.T) {
 		t.Error("a shell was given")
 	}
 	out, _ = b.ssh([]string{"stranger"}, "-T", "git@ssh.dev.azure.com")
+	want(t, "ssh -T with an unknown key", out, "remote: Shell access is not supported.")
+	const pack = "git-upload-pack 'v3/contoso/shop/web'"
+	out, _ = b.ssh([]string{"stranger"}, "git@ssh.dev.azure.com", pack)
 	want(t, "unknown key", out, "remote: Public key authentication failed.")
 	out, _ = b.ssh([]string{"ed"}, "-T", "git@ssh.dev.azure.com")
 	want(t, "Ed25519", out, "Permission denied (publickey)")
-	out, _ = b.ssh([]string{"stranger", "ada"}, "-T", "git@ssh.dev.azure.com")
+	out, _ = b.ssh([]string{"stranger", "ada"}, "git@ssh.dev.azure.com", pack)
 	want(t, "the first key alone is judged", out, "remote: Public key authentication failed.")
 	out, _ = b.ssh([]string{"ada"}, "-o", "PubkeyAcceptedAlgorithms=ssh-rsa", "-T", "git@ssh.dev.azure.com")
 	want(t, "SHA-1", out, "Permission denied (publickey)")
@@ -269,11 +272,13 @@ func TestKeysPage(t *testing.T) {
 	want(t, "fingerprint", p.page, strings.TrimPrefix(strings.Fields(string(md5))[1], "MD5:"))
 	p.submit("Add", "name", "again", "data", public)
 	want(t, "twice", p.page, "in use already")
-	out, _ := b.ssh([]string{"ada"}, "-T", "git@ssh.dev.azure.com")
-	want(t, "ssh -T", out, "Shell access is not supported.")
+	const from = "git@ssh.dev.azure.com:v3/contoso/shop/web"
+	if out, err := b.git("ada", b.dir, "ls-remote", from); err != nil {
+		t.Errorf("added: %s", out)
+	}
 	p.submit("Remove laptop")
 	want(t, "removed", p.page, "The key was removed.")
-	out, _ = b.ssh([]string{"ada"}, "-T", "git@ssh.dev.azure.com")
+	out, _ := b.git("ada", b.dir, "ls-remote", from)
 	want(t, "after removing", out, "Public key authentication failed.")
 	if p.post(keysURL, map[string][]string{"action": {"addkey"}, "name": {"x"}, "data": {public}, "csrf": {"guess"}}); p.status != http.StatusForbidden {
 		t.Errorf("a form from elsewhere: %d", p.status)

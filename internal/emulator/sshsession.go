@@ -66,19 +66,16 @@ func (s *sshSession) reply(r *ssh.Request, ok bool) {
 	}
 }
 
-// shell refuses a shell: by saying so to whoever has a good key, as documented
-// for "ssh -T". That a bad key is told here, and not only with a repository,
-// is a guess.
+// shell refuses a shell, by saying so as documented for "ssh -T": also to a
+// key that nobody added, which fails with a repository only
+// (https://github.com/MicrosoftDocs/azure-devops-docs/issues/12774).
 func (s *sshSession) shell(r *ssh.Request) {
 	entry := Request{Time: s.e.Now(), Method: methodSSH, Host: hostSSH, Path: "/", Credential: CredentialSSHKey, Status: http.StatusOK}
-	text := sshNoShell
-	k, ok := s.key()
-	if !ok {
-		text, entry.Status = sshNoAccess, http.StatusUnauthorized
+	if k, ok := s.key(); ok {
+		entry.PAT = k.ID
 	}
-	entry.PAT = k.ID
 	s.e.log.record(entry)
-	s.say(text)
+	s.say(sshNoShell)
 	// ssh forgets what it has not printed yet when its request fails: the
 	// answer to a question shows that it has the text.
 	_, _ = s.channel.SendRequest("keepalive@azdo-emulator", true, nil)

@@ -93,10 +93,15 @@ type Key struct {
 	Private any // open; nil: the file has no passphrase
 }
 
-// Try shows one key, and no other, to the service, as "ssh -T" does, and
-// returns nil if it is taken; else ErrRefused, ErrHostKey or ErrUnreachable.
-// Of the person's configuration only the way to the host counts.
-func (c Client) Try(ctx context.Context, key Key, hostKey ssh.PublicKey) error {
+// Try shows one key, and no other, to the service, and returns nil if it is
+// taken; else ErrRefused, ErrHostKey or ErrUnreachable. Of the person's
+// configuration only the way to the host counts.
+//
+// "ssh -T" alone does not tell: the service lets any RSA key in, and looks
+// whose it is only when a repository is asked for
+// (https://github.com/MicrosoftDocs/azure-devops-docs/issues/12774). So one of
+// the organisation is asked for that need not be there.
+func (c Client) Try(ctx context.Context, organization string, key Key, hostKey ssh.PublicKey) error {
 	settings, err := c.Settings(ctx, Host)
 	if err != nil {
 		return err
@@ -126,6 +131,10 @@ func (c Client) Try(ctx context.Context, key Key, hostKey ssh.PublicKey) error {
 		return err
 	}
 	out, err := c.run(ctx, dir, c.Environ, "-F", config, "-T", Host)
+	if err := judgeShell(out, err); err != nil {
+		return err
+	}
+	out, err = c.run(ctx, dir, c.Environ, "-F", config, Host, "git-upload-pack 'v3/"+organization+"/patrol/patrol'")
 	return judge(out, err)
 }
 
@@ -184,9 +193,22 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// judge reads what ssh says. A key that is taken is told by the service's
-// words, as documented, because ssh fails in either case. See
+// judgeShell reads the answer to "ssh -T": whether ssh and the service agree on
+// algorithms and the host key is right. See
 // https://learn.microsoft.com/azure/devops/repos/git/use-ssh-keys-to-authenticate
+func judgeShell(out string, err error) error {
+	if strings.Contains(out, "remote: Shell access is not supported.") {
+		return nil
+	}
+	if err := judge(out, err); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrUnreachable, firstLine(out))
+}
+
+// judge reads the answer for a repository. ssh fails in any case, so the
+// service's words tell: that there is no such repository (TF401019, or the like
+// of a project) it tells only to those it knows.
 func judge(out string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -194,10 +216,10 @@ func judge(out string, err error) error {
 	case strings.Contains(out, "Host key verification failed"), strings.Contains(out, "no matching host key type"),
 		strings.Contains(out, "HOST IDENTIFICATION HAS CHANGED"):
 		return ErrHostKey
-	case strings.Contains(out, "remote: Shell access is not supported."):
-		return nil
 	case strings.Contains(out, "Public key authentication failed"), strings.Contains(out, "Permission denied"):
 		return ErrRefused
+	case strings.Contains(out, "remote: TF"), strings.Contains(out, "multi_ack"): // the second: it is there
+		return nil
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: no answer in %s", ErrUnreachable, tryTime)
 	}

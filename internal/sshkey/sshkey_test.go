@@ -236,7 +236,8 @@ func TestJudge(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("exit status 255")
 	for out, want := range map[string]error{
-		"remote: Shell access is not supported.\r\nshell request failed on channel 0\r\n":                       nil,
+		"remote: TF401019: The Git repository with name or identifier patrol does not exist\r\n":                nil,
+		"remote: TF200016: The following project does not exist: patrol.\r\n":                                   nil,
 		"remote: Public key authentication failed.\r\n":                                                         ErrRefused,
 		"git@ssh.dev.azure.com: Permission denied (publickey).\r\n":                                             ErrRefused,
 		"No RSA host key is known for x and you have requested strict checking.\nHost key verification failed.": ErrHostKey,
@@ -248,6 +249,12 @@ func TestJudge(t *testing.T) {
 		if err := judge(out, failed); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", out, err, want)
 		}
+	}
+	if err := judgeShell("remote: Shell access is not supported.\r\nshell request failed on channel 0\r\n", failed); err != nil {
+		t.Error(err)
+	}
+	if err := judgeShell("remote: TF401019: x", failed); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("no shell's answer: %v", err)
 	}
 	if err := judge("", context.Canceled); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
