@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -138,16 +137,7 @@ func (s *session) prepare(ctx context.Context, target keys.Source) (keep func() 
 	if p, ok := target.(keys.Preparer); ok {
 		return p.Prepare(ctx, s.key)
 	}
-	return func() error {
-		if err := target.Save(ctx, s.key); err != nil {
-			return err
-		}
-		again, err := target.Load(ctx)
-		if err == nil && again.ID() != s.key.ID() {
-			err = fmt.Errorf("%w: it gives back another key than it was given", vault.ErrNoSource)
-		}
-		return err
-	}, nil
+	return func() error { return keys.Keep(ctx, target, s.key) }, nil
 }
 
 // forgetIn removes the key from where it was, and what killed moves left beside

@@ -22,6 +22,7 @@ import (
 
 type setupFlags struct {
 	system, allHosts, dryRun, remove bool
+	vault, yes                       bool
 	key                              keyFlags
 	only                             string
 }
@@ -45,9 +46,13 @@ The vault's key is kept, with --key:
   patrol setup --key age --identity ~/.ssh/id_ed25519
   sudo patrol setup --system     # each user still has a vault of their own
   patrol setup --only contoso,fabrikam
-  patrol setup --remove`,
+  patrol setup --remove
+  patrol setup --remove --vault  # and delete the vault with its key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.vault && (!f.remove || f.system || f.dryRun) {
+				return usage(cmd, errors.New("--vault goes with --remove, and with neither --system nor --dry-run"))
+			}
 			if f.remove && (f.key.any() || cmd.Flags().Changed("only")) {
 				return usage(cmd, errors.New("--remove goes with neither --key nor --only"))
 			}
@@ -59,6 +64,8 @@ The vault's key is kept, with --key:
 	flags.BoolVar(&f.allHosts, "all-hosts", false, "ask patrol for every other https host too")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be written, and write nothing")
 	flags.BoolVar(&f.remove, "remove", false, "take out what setup put in; the vault stays")
+	flags.BoolVar(&f.vault, "vault", false, "with --remove: delete the vault and its key too, after asking")
+	flags.BoolVar(&f.yes, "yes", false, "with --vault: do not ask")
 	f.key.register(cmd, "key", "where the vault's key is kept, the `source`")
 	flags.StringVar(&f.only, "only", "", "answer only these organisations (`ORG,...`); empty: all")
 	return cmd
@@ -93,6 +100,11 @@ func (a *app) setup(cmd *cobra.Command, f setupFlags) error {
 	}
 	if !f.remove && !f.system && !f.dryRun {
 		if err := s.setupVault(ctx, f.key.kind, only, cmd.Flags().Changed("only")); err != nil {
+			return err
+		}
+	}
+	if f.vault {
+		if err := s.removeVault(ctx, f.yes); err != nil {
 			return err
 		}
 	}

@@ -114,21 +114,27 @@ func seal(key vault.Key, recipients ...age.Recipient) ([]byte, error) {
 }
 
 func (a ageFile) Save(ctx context.Context, key vault.Key) error {
-	keep, err := a.Prepare(ctx, key)
+	keep, err := a.prepare(ctx, key, false)
 	if err != nil {
 		return err
 	}
 	return keep()
 }
 
-// Prepare seals the key, and opens what it sealed: a recipient that the
-// identity is not of would lose the vault.
+// Prepare seals the key, and opens what it sealed.
 func (a ageFile) Prepare(ctx context.Context, key vault.Key) (func() error, error) {
+	return a.prepare(ctx, key, true)
+}
+
+// prepare opens what it sealed to a recipient always: one that the identity is
+// not of would lose the vault. A passphrase, each trial of which takes a second,
+// it tries only where that would replace what opens a vault.
+func (a ageFile) prepare(ctx context.Context, key vault.Key, try bool) (func() error, error) {
 	if a.place.Seal.Identity == "" && len(a.place.Seal.Recipients) > 0 {
 		return nil, fmt.Errorf("%w: a recipient needs the identity file that opens what is sealed to it", vault.ErrNoSource)
 	}
 	if a.place.Seal.Identity == "" {
-		return a.prepareByPassphrase(ctx, key)
+		return a.prepareByPassphrase(ctx, key, try)
 	}
 	recipients, err := a.recipients(ctx)
 	if err != nil {
@@ -147,12 +153,12 @@ func (a ageFile) Prepare(ctx context.Context, key vault.Key) (func() error, erro
 		return nil, err
 	}
 	if again.ID() != key.ID() {
-		return nil, errors.New("age gave back another key than it was given")
+		return nil, errAnother
 	}
 	return func() error { return a.keep(sealed, a.place.Seal.Identity) }, nil
 }
 
-func (a ageFile) prepareByPassphrase(ctx context.Context, key vault.Key) (func() error, error) {
+func (a ageFile) prepareByPassphrase(ctx context.Context, key vault.Key, try bool) (func() error, error) {
 	passphrase, err := a.place.Passphrase(ctx, "", true)
 	if err != nil {
 		return nil, err
@@ -163,8 +169,15 @@ func (a ageFile) prepareByPassphrase(ctx context.Context, key vault.Key) (func()
 		return nil, fmt.Errorf("passphrase: %w", err)
 	}
 	sealed, err := seal(key, recipient)
+	var again vault.Key
+	if err == nil && try {
+		again, err = openByPassphrase(sealed, passphrase)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if try && again.ID() != key.ID() {
+		return nil, errAnother
 	}
 	return func() error { return a.keep(sealed, "") }, nil
 }

@@ -39,30 +39,40 @@ func (c command) Load(ctx context.Context) (vault.Key, error) {
 	if err != nil {
 		return vault.Key{}, err
 	}
-	line := strings.TrimSpace(string(out))
+	key, err := parseAnswer(string(out), c.place.ID)
+	if err != nil {
+		return key, fmt.Errorf("patrol.%s: %w", CommandSetting, err)
+	}
+	return key, nil
+}
+
+// parseAnswer reads what a command prints for get.
+func parseAnswer(out, vaultID string) (vault.Key, error) {
+	line := strings.TrimSpace(out)
 	if line == noKeyLine {
-		return vault.Key{}, fmt.Errorf("patrol.%s: %w", CommandSetting, vault.ErrNoKey)
+		return vault.Key{}, vault.ErrNoKey
 	}
 	id, key, err := ParseText(line)
 	if err != nil {
-		return vault.Key{}, fmt.Errorf("patrol.%s: %w: what it prints is neither a key nor %q", CommandSetting, vault.ErrNoSource, noKeyLine)
+		return vault.Key{}, fmt.Errorf("%w: what it prints is neither a key nor %q", vault.ErrNoSource, noKeyLine)
 	}
-	if id != c.place.ID {
-		return vault.Key{}, fmt.Errorf("patrol.%s: %w: it prints the key of the vault %s", CommandSetting, vault.ErrNoSource, id)
+	if id != vaultID {
+		return vault.Key{}, fmt.Errorf("%w: it prints the key of the vault %s", vault.ErrNoSource, id)
 	}
 	return key, nil
 }
 
 // Save reads back what it kept: a command that forgets would lose the vault.
 func (c command) Save(ctx context.Context, key vault.Key) error {
-	if _, err := c.run(ctx, "store", Text(c.place.ID, key).Reveal()+"\n"); err != nil {
-		return err
-	}
-	kept, err := c.Load(ctx)
-	if err == nil && kept.ID() == key.ID() {
-		return nil
-	}
-	return fmt.Errorf("patrol.%s: %w: it does not give back what it was given to store", CommandSetting, vault.ErrNoSource)
+	return Keep(ctx, commandStore{c}, key)
+}
+
+// commandStore only stores.
+type commandStore struct{ command }
+
+func (c commandStore) Save(ctx context.Context, key vault.Key) error {
+	_, err := c.run(ctx, "store", Text(c.place.ID, key).Reveal()+"\n")
+	return err
 }
 
 // Prepare keeps the key at once: under the vault's id it is in nobody's way.

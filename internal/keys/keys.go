@@ -126,6 +126,20 @@ func Find(name string) (Kind, error) {
 	return Kind{}, fmt.Errorf("no key source is called %q", name)
 }
 
+// Keep saves a key, reads it back and compares.
+func Keep(ctx context.Context, source Source, key vault.Key) error {
+	if err := source.Save(ctx, key); err != nil {
+		return err
+	}
+	kept, err := source.Load(ctx)
+	if err == nil && kept.ID() == key.ID() {
+		return nil
+	}
+	return fmt.Errorf("%w: it does not give back the key that it was given: %w", vault.ErrNoSource, cmp.Or(err, errAnother))
+}
+
+var errAnother = errors.New("it gives another one")
+
 // Left lists the files beside the vault of sources other than that one, as a
 // move leaves them that was killed before it could forget the old place.
 func Left(v *vault.Vault, source string) []string {

@@ -163,7 +163,7 @@ func (s secretService) Prepare(ctx context.Context, key vault.Key) (keep func() 
 	if err := s.Probe(ctx); err != nil {
 		return nil, err
 	}
-	return func() error { return s.Save(ctx, key) }, nil
+	return func() error { return Keep(ctx, s, key) }, nil
 }
 
 func (s secretService) Remove(ctx context.Context) error {
