@@ -1,30 +1,31 @@
 package patrol_test
 
 import (
+	"debug/elf"
 	"go/ast"
 	"go/token"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// starters are the files of the released programs that start another program,
-// and which. Each gives it an absolute path, from git.FindProgram or our own
-// directory, and an environment without secrets.
+// starters are the packages of the released programs that start other programs,
+// and which.
 func starters() map[string]string {
 	return map[string]string{
-		"cmd/git-credential-patrol/become_unix.go":    "patrol, beside it, in its own place",
-		"cmd/git-credential-patrol/become_windows.go": "patrol, beside it; Windows cannot replace a process",
-		"internal/cli/gitconfig.go":                   "git",
-		"internal/cli/passphrase.go":                  "patrol.passphraseCommand",
-		"internal/cli/importpass.go":                  "the helper to import from",
-		"internal/detach/start_unix.go":               "patrol",
-		"internal/detach/start_windows.go":            "patrol",
-		"internal/git/file.go":                        "git",
-		"internal/git/load.go":                        "git",
-		"internal/keys/command.go":                    "patrol.keyCommand",
-		"internal/oauth/browser.go":                   "a browser, or what opens one",
+		"cmd/git-credential-patrol": "patrol, beside it",
+		"internal/cli":              "git, the commands that a person configured, helpers to import from, what copies a public key",
+		"internal/detach":           "patrol, in the background",
+		"internal/doctor":           "git",
+		"internal/git":              "git",
+		"internal/keys":             "patrol.keyCommand; age starts its plugins by itself",
+		"internal/oauth":            "a browser, or what opens one",
+		"internal/sshkey":           "ssh",
 	}
 }
 
@@ -62,14 +63,14 @@ func TestChildrenX01S09(t *testing.T) {
 				}
 			}
 		}
-		if _, known := starters()[f.name]; started && !known {
-			t.Errorf("%s starts a program and is not listed", f.name)
+		if _, known := starters()[path.Dir(f.name)]; started && !known {
+			t.Errorf("%s starts a program, and its package is not listed", f.name)
 		}
 		if started && !environment {
 			t.Errorf("%s gives a program the environment as it is", f.name)
 		}
 		if started {
-			delete(unused, f.name)
+			delete(unused, path.Dir(f.name))
 		}
 	}
 	for name := range unused {
@@ -103,5 +104,35 @@ func startedBy(call *ast.CallExpr) (program ast.Expr, starts bool) {
 
 // shells are words of which none stands in a program that starts no shell.
 func shells() []string {
-	return []string{"sh", "bash", "dash", "zsh", "/bin/sh", "/bin/bash", "cmd", "cmd.exe", "powershell", "powershell.exe", "-c", "/c", "/C", "start"}
+	return []string{"sh", "bash", "dash", "zsh", "/bin/sh", "/bin/bash", "cmd", "cmd.exe", "powershell", "powershell.exe", "/c", "/C"}
+}
+
+// X13: no program has a way to load code: neither Go's plugins nor a library of
+// C, whose loader obeys LD_PRELOAD.
+func TestNothingIsLoadedX13(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"./cmd/patrol", "./cmd/git-credential-patrol"} {
+		linked := deps(t, "linux", program)
+		for _, name := range []string{"plugin", "runtime/cgo", "github.com/ebitengine/purego"} {
+			if slices.Contains(linked, name) {
+				t.Errorf("%s links %s", program, name)
+			}
+		}
+		name := filepath.Join(t.TempDir(), "program")
+		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", name, program)
+		build.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+		f, err := elf.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range f.Progs {
+			if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+				t.Errorf("%s names a loader or a library: %v", program, p.Type)
+			}
+		}
+		_ = f.Close()
+	}
 }

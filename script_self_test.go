@@ -30,7 +30,7 @@ func selfScript(t *testing.T) *script {
 }
 
 // The search must find a secret in each form in which it could leak.
-func TestSearchFindsForms(t *testing.T) {
+func TestSearchFindsFormsS02(t *testing.T) {
 	t.Parallel()
 	s := selfScript(t)
 	for name, text := range map[string]string{
@@ -74,8 +74,9 @@ func TestSearchFindsHalfAToken(t *testing.T) {
 	}
 }
 
-// The search must find a secret in each place where it could be left.
-func TestSearchFindsPlaces(t *testing.T) {
+// The search must find a secret in each place where it could be left, also in
+// the name of one (S13).
+func TestSearchFindsPlacesS02X11(t *testing.T) {
 	t.Parallel()
 	for _, place := range []string{"home/.gitconfig", "web/.git/config", "web/.git/logs/HEAD", ".tmp/x", "home/.local/share/patrol/vault.new"} {
 		s := selfScript(t)
@@ -120,7 +121,7 @@ func TestSearchFindsPlaces(t *testing.T) {
 
 // The watcher must see the arguments and the environment of every descendant,
 // whoever started it, and who is still there at the end.
-func TestWatcherSees(t *testing.T) {
+func TestWatcherSeesS08S09(t *testing.T) {
 	w := watch(t)
 	for name, command := range map[string]*exec.Cmd{
 		"argument":                exec.Command("sh", "-c", "sleep 0.3; :", planted),

@@ -108,7 +108,7 @@ func shapes() map[string]any {
 	}
 }
 
-func TestSecretPrintsUnderNoVerbAndFlag(t *testing.T) {
+func TestSecretPrintsUnderNoVerbAndFlagS12(t *testing.T) {
 	t.Parallel()
 	for name, v := range shapes() {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestSecretPrintsUnderNoVerbAndFlag(t *testing.T) {
 	}
 }
 
-func TestSecretEncodesNowhere(t *testing.T) {
+func TestSecretEncodesNowhereS12(t *testing.T) {
 	t.Parallel()
 	for name, v := range shapes() {
 		t.Run(name, func(t *testing.T) {

@@ -103,7 +103,8 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestChoose: what is chosen in each of them, and why not the others.
+// TestChoose: what is chosen in each of them, and why not the others;
+// never plain text (S04).
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	_, err := keyring.Load("probe")
