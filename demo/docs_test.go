@@ -20,7 +20,7 @@ import (
 func documents() []string {
 	return []string{
 		"../README.md", "../SECURITY.md", "../CONTRIBUTING.md", "../CHANGELOG.md",
-		"../docs/architecture.md", "../docs/threat-model.md",
+		"../docs/architecture.md", "../docs/threat-model.md", "../docs/threats.md",
 	}
 }
 
