@@ -30,7 +30,7 @@ type doctorFlags struct {
 	fix, yes, offline, list bool
 	alsoNeeded              bool
 	only, skip              []string
-	org                     string
+	org, bundle             string
 }
 
 func doctorCommand(a *app) *cobra.Command {
@@ -50,12 +50,16 @@ of. Exit code 3: there are findings; 0: there is none, or all are fixed.`,
   patrol doctor ~/src            # the repositories below it, too
   patrol doctor --fix
   patrol doctor --only remote-token,other-helper --json
+  patrol doctor --bundle=report.txt   # to show somebody; without names
   patrol doctor --list           # every check, and why it is made`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, dirs []string) error {
 			checks, err := f.choose()
 			if err != nil {
 				return usage(cmd, err)
+			}
+			if f.bundle != "" && a.json {
+				return usage(cmd, errors.New("--bundle does not go with --json: it is a text"))
 			}
 			if f.list {
 				return a.listChecks(checks)
@@ -74,6 +78,8 @@ of. Exit code 3: there are findings; 0: there is none, or all are fixed.`,
 	flags.BoolVar(&f.list, "list", false, "list the checks and why they are made; make none")
 	flags.StringSliceVar(&f.only, "only", nil, "make these checks alone (`ID,...`)")
 	flags.StringSliceVar(&f.skip, "skip", nil, "leave out these checks (`ID,...`)")
+	flags.StringVar(&f.bundle, "bundle", "", "write a report without secrets or names, to be shared, to standard output or a new `file` (--bundle=FILE)")
+	flags.Lookup("bundle").NoOptDefVal = "-"
 	flags.StringVar(&f.org, "org", "", "the `organisation` of tokens that do not say theirs")
 	ids := cobra.FixedCompletions(checkIDs(), cobra.ShellCompDirectiveNoFileComp)
 	_ = cmd.RegisterFlagCompletionFunc("only", ids)
@@ -98,6 +104,8 @@ func (f *doctorFlags) choose() ([]doctor.Check, error) {
 		}
 	}
 	switch {
+	case f.bundle != "" && f.fix:
+		return nil, errors.New("--bundle does not go with --fix")
 	case (f.yes || f.alsoNeeded) && !f.fix:
 		return nil, errors.New("--yes and --also-needed go with --fix")
 	case f.org != "" && !helper.ValidOrg(f.org):
@@ -151,6 +159,9 @@ func (a *app) doctor(cmd *cobra.Command, f doctorFlags, checks []doctor.Check, d
 	}
 	defer m.HTTP.CloseIdleConnections()
 	report := doctor.Run(ctx, m, checks)
+	if f.bundle != "" {
+		return s.bundle(ctx, m, report, f.bundle)
+	}
 	outcomes := make([]outcome, len(report.Findings))
 	if f.fix {
 		if !a.json {

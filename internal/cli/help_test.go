@@ -83,7 +83,8 @@ func TestExamplesAreValid(t *testing.T) {
 			var args []string
 			for i, word := range rest {
 				if strings.HasPrefix(word, "--") {
-					flag := found.Flag(strings.TrimPrefix(word, "--"))
+					name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+					flag := found.Flag(name)
 					if flag == nil {
 						t.Errorf("%s: no flag %s", line, word)
 					}

@@ -92,7 +92,7 @@ func TestLeaks(t *testing.T) {
 		if _, kept := u.without(); kept != test.kept {
 			t.Errorf("%s: %s stays, want %s", test.key, kept, test.kept)
 		}
-		if key := safeKey(test.key); strings.Contains(key, test.secret) {
+		if key := SafeKey(test.key); strings.Contains(key, test.secret) {
 			t.Errorf("%s: the key is shown", test.key)
 		}
 	}

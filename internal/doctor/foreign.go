@@ -83,6 +83,9 @@ func (m *Machine) workTrees() []string {
 	return trees
 }
 
+// Trees are the repositories that are looked at, by their directories.
+func (m *Machine) Trees() []string { return m.workTrees() }
+
 // workTree is the work tree around a directory, "" if there is none.
 func workTree(dir string) string {
 	for ; dir != "" && filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {

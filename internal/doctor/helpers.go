@@ -74,7 +74,7 @@ func findOtherHelpers(_ context.Context, m *Machine) ([]Finding, error) {
 				continue
 			}
 			seen = append(seen, e)
-			f := Finding{Where: m.origin(e), What: fmt.Sprintf("%s gets each token for %s, too", helperWord(e.Value), where.Host), Severity: Medium}
+			f := Finding{Where: m.origin(e), What: fmt.Sprintf("%s gets each token for %s, too", HelperWord(e.Value), where.Host), Severity: Medium}
 			if keeps := inClear(e.Value); keeps != "" {
 				f.Severity, f.Reason = High, keeps
 			}
@@ -149,12 +149,12 @@ func (m *Machine) origin(e git.Entry) string {
 	if file := e.File(); file != "" {
 		return m.Short(file)
 	}
-	return e.Origin + " " + safeKey(e.Key)
+	return e.Origin + " " + SafeKey(e.Key)
 }
 
-// helperWord is the helper's name without its arguments, which may hold a
+// HelperWord is the helper's name without its arguments, which may hold a
 // secret.
-func helperWord(value string) string {
+func HelperWord(value string) string {
 	if strings.HasPrefix(value, "!") {
 		return "a shell command (!...)"
 	}
@@ -164,7 +164,7 @@ func helperWord(value string) string {
 
 func names(helpers []git.Entry) (words []string) {
 	for _, e := range helpers {
-		words = append(words, helperWord(e.Value))
+		words = append(words, HelperWord(e.Value))
 	}
 	return words
 }
@@ -172,7 +172,7 @@ func names(helpers []git.Entry) (words []string) {
 // inClear says why a helper's copy is in clear; "" when it is not, or nothing
 // is known. See https://git-scm.com/docs/git-credential-store.
 func inClear(value string) string {
-	if word := helperWord(value); word == "store" || strings.HasSuffix(word, "git-credential-store") {
+	if word := HelperWord(value); word == "store" || strings.HasSuffix(word, "git-credential-store") {
 		return "git-credential-store writes each token in clear to a file, by default ~/.git-credentials."
 	}
 	return ""

@@ -168,8 +168,8 @@ func subsection(key string) string {
 	return key[first+1 : last]
 }
 
-// safeKey is a key without what may be secret in it.
-func safeKey(key string) string {
+// SafeKey is a key without what may be secret in it.
+func SafeKey(key string) string {
 	u, ok := findUserinfo(subsection(key))
 	if _, _, secret := u.secretOf(); !ok || !secret && !u.hasPassword {
 		return key

@@ -78,7 +78,7 @@ func findNoVerify(_ context.Context, m *Machine) ([]Finding, error) {
 		if on, err := e.Bool(); !ok || err != nil || on {
 			continue
 		}
-		f := Finding{Where: m.origin(e), What: safeKey(e.Key) + " is false, so Git accepts any certificate for " + host}
+		f := Finding{Where: m.origin(e), What: SafeKey(e.Key) + " is false, so Git accepts any certificate for " + host}
 		if len(found) == 0 || found[len(found)-1].Where != f.Where {
 			found = append(found, f)
 		}

@@ -67,13 +67,13 @@ func findHelperPath(_ context.Context, m *Machine) ([]Finding, error) {
 				continue
 			}
 			seen = append(seen, e)
-			f := Finding{Where: m.origin(e), What: helperWord(e.Value) + " is another one"}
+			f := Finding{Where: m.origin(e), What: HelperWord(e.Value) + " is another one"}
 			switch path := plainPath(e); {
 			case !filepath.IsAbs(path):
-				f.What = helperWord(e.Value) + " is looked for in PATH at each use"
+				f.What = HelperWord(e.Value) + " is looked for in PATH at each use"
 				f.Fix = m.appendFix(helperLines(m.Helper))
 			case !exists(path):
-				f.What = helperWord(e.Value) + " is not there"
+				f.What = HelperWord(e.Value) + " is not there"
 				fallthrough
 			default:
 				f.Fix = &Fix{Says: "patrol setup: write " + m.Helper + " in its place", Do: m.Setup}
@@ -89,12 +89,12 @@ func findHelperPath(_ context.Context, m *Machine) ([]Finding, error) {
 
 // isPatrol reports whether a helper is some git-credential-patrol.
 func isPatrol(e git.Entry) bool {
-	name := filepath.Base(filepath.FromSlash(helperWord(e.Value)))
+	name := filepath.Base(filepath.FromSlash(HelperWord(e.Value)))
 	return name == "patrol" || strings.TrimSuffix(name, ".exe") == "git-credential-patrol"
 }
 
 // plainPath undoes what setup writes for the shell.
-func plainPath(e git.Entry) string { return strings.ReplaceAll(helperWord(e.Value), `\`, "") }
+func plainPath(e git.Entry) string { return strings.ReplaceAll(HelperWord(e.Value), `\`, "") }
 
 // findWritable looks at the programs that Git runs for a credential, and the
 // directories above them.

@@ -72,7 +72,7 @@ func (m *Machine) leaks(entries []git.Entry) []Finding {
 		} else {
 			continue
 		}
-		key := safeKey(e.Key)
+		key := SafeKey(e.Key)
 		if len(azdo.FindPATs([]byte(key))) > 0 {
 			key, _, _ = strings.Cut(key, ".")
 		}
@@ -100,7 +100,7 @@ func (m *Machine) urlFinding(e git.Entry, l Leak, u userinfo) Finding {
 
 // headerFinding is about an Authorization header, whose line goes.
 func (m *Machine) headerFinding(e git.Entry, l Leak) Finding {
-	l.Becomes = "the line with " + safeKey(e.Key) + " goes"
+	l.Becomes = "the line with " + SafeKey(e.Key) + " goes"
 	return m.leakFinding(e, l, e.Value, func(old []byte) []byte {
 		var kept []byte
 		for line := range bytes.Lines(old) {

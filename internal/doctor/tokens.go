@@ -243,7 +243,7 @@ func findUserNoAccount(_ context.Context, m *Machine) ([]Finding, error) {
 			continue
 		}
 		seen[e.Origin+e.Key] = true
-		found = append(found, Finding{Where: m.origin(e), What: safeKey(e.Key) + " is " + e.Value})
+		found = append(found, Finding{Where: m.origin(e), What: SafeKey(e.Key) + " is " + e.Value})
 	}
 	return found, nil
 }
