@@ -169,7 +169,7 @@ func bundleConfig(m *doctor.Machine) []string {
 			value = "(empty)"
 		case last == "helper":
 			value = doctor.HelperWord(e.Value)
-		case notBool == nil, e.Key == "patrol.keysource", e.Key == "patrol.credential":
+		case notBool == nil, section == "patrol" && (last == "keysource" || last == "credential"):
 			value = e.Value
 		}
 		key := doctor.SafeKey(e.Key)
