@@ -50,7 +50,7 @@ func imports() map[string]string {
 		"internal/emulator/command": "internal/emulator",
 
 		".":            "",
-		"bench":        "",
+		"bench":        "internal/keys",
 		"demo":         "",
 		"demo/browser": "",
 		"tools/man":    "internal/cli",

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -50,6 +51,34 @@ func measureHelper(ctx context.Context, w *world, r *report) error {
 	}
 	store := rows[len(sizes())+2]
 	r.atMost("store of the token just handed out: times a get", ratio(store, get[usual]), 1.1)
+	return nil
+}
+
+// measureStarts runs what does next to nothing, with and without what every start
+// of ours does.
+func measureStarts(ctx context.Context, w *world, r *report) error {
+	rounds := max(r.rounds/5, 20)
+	hardened := filepath.Join(w.dir, "hardened")
+	if err := build(ctx, hardened, "./bench/testdata/hardened"); err != nil {
+		return err
+	}
+	same := w.nothing(azureGet)
+	same.name, same.argv = "the same, hardened as ours are", []string{hardened}
+	rows, err := interleave(ctx, rounds, []command{
+		w.nothing(azureGet),
+		same,
+		w.helper("git-credential-patrol capability", usual, "capability", "", "authtype"),
+		{"patrol version", w.env(usual), []string{filepath.Join(w.bin, "patrol"), "version"}, "", "patrol "},
+		{"patrol status --json", w.env(usual), []string{filepath.Join(w.bin, "patrol"), "status", "--json"}, "", "contoso"},
+	})
+	if err != nil {
+		return err
+	}
+	r.add(table{
+		title:  "What a start costs",
+		text:   "Hardened: no other program of the user may attach to it or read its memory, and it leaves no core.",
+		rounds: rounds, rows: rows,
+	})
 	return nil
 }
 

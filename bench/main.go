@@ -104,6 +104,8 @@ type step struct {
 func steps() []step {
 	return []step{
 		{"a cached get, store and erase", measureHelper},
+		{"each key source", measureSources},
+		{"what a start costs", measureStarts},
 		{"other helpers", measurePeers},
 		{"through git credential fill", measureGit},
 		{"64 at once", measureParallel},

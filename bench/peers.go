@@ -68,37 +68,50 @@ func measurePeers(ctx context.Context, w *world, r *report) error {
 	return nil
 }
 
-// libsecret begins a session with a keyring that ends with the world, and puts
-// the token into it.
+// libsecret puts the token into the keyring of a session.
 func (w *world) libsecret(ctx context.Context, bin string) (command, error) {
+	session, err := w.keyring(ctx)
+	if err != nil {
+		return command{}, err
+	}
+	env := w.env(usual, session...)
+	path := filepath.Join(bin, "git-credential-libsecret")
+	if _, err := output(ctx, env, w.azureStore(), path, "store"); err != nil {
+		return command{}, err
+	}
+	return command{"git-credential-libsecret", env, []string{path, "get"}, azureGet, "password=" + w.token}, nil
+}
+
+// keyring begins a session with an unlocked gnome-keyring, which ends with the
+// world, and returns what its programs find in their environment.
+func (w *world) keyring(ctx context.Context) ([]string, error) {
+	if w.session != nil {
+		return w.session, nil
+	}
 	cmd := exec.CommandContext(ctx, filepath.Join("tools", "with-keyring.sh"), "sh", "-c", `echo "$DBUS_SESSION_BUS_ADDRESS" && echo "$XDG_RUNTIME_DIR" && exec cat`)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return command{}, err
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return command{}, err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return command{}, err
+		return nil, err
 	}
 	w.undo = append(w.undo, func() { _ = in.Close(); _ = cmd.Wait() })
 	lines := bufio.NewScanner(out)
 	var said [2]string
 	for i := range said {
 		if !lines.Scan() {
-			return command{}, fmt.Errorf("tools/with-keyring.sh gives no session: %w", cmp.Or(lines.Err(), context.Cause(ctx), os.ErrClosed))
+			return nil, fmt.Errorf("tools/with-keyring.sh gives no session: %w", cmp.Or(lines.Err(), context.Cause(ctx), os.ErrClosed))
 		}
 		said[i] = lines.Text()
 	}
-	env := w.env(usual, "DBUS_SESSION_BUS_ADDRESS="+said[0], "XDG_RUNTIME_DIR="+said[1])
-	path := filepath.Join(bin, "git-credential-libsecret")
-	if _, err := output(ctx, env, w.azureStore(), path, "store"); err != nil {
-		return command{}, err
-	}
-	return command{"git-credential-libsecret", env, []string{path, "get"}, azureGet, "password=" + w.token}, nil
+	w.session = []string{"DBUS_SESSION_BUS_ADDRESS=" + said[0], "XDG_RUNTIME_DIR=" + said[1]}
+	return w.session, nil
 }
 
 // measureGit asks through Git, which starts the helper named in its

@@ -45,7 +45,8 @@ type world struct {
 	bin     string // of our programs
 	trivial string
 	git     string
-	token   string // the Azure record's
+	token   string   // the Azure record's
+	session []string // the environment of a session with a keyring; see keyring
 	undo    []func()
 }
 
@@ -72,11 +73,16 @@ func newWorld(ctx context.Context, bin string) (w *world, err error) {
 	}
 	w.undo = append(w.undo, func() { _ = os.RemoveAll(w.dir) })
 	w.trivial = filepath.Join(w.dir, "trivial")
-	build := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", w.trivial, "./bench/testdata/trivial"}
-	if _, err := output(ctx, append(os.Environ(), "CGO_ENABLED=0"), "", "go", build...); err != nil {
+	if err := build(ctx, w.trivial, "./bench/testdata/trivial"); err != nil {
 		return nil, err
 	}
 	return w, w.fill(ctx)
+}
+
+// build makes a program as make build does.
+func build(ctx context.Context, to, pkg string) error {
+	_, err := output(ctx, append(os.Environ(), "CGO_ENABLED=0"), "", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, pkg)
+	return err
 }
 
 // close takes back what was made, the latest first.
@@ -108,9 +114,11 @@ func forgetKey(home string) {
 }
 
 // env is the environment of every command: little, and the same.
-func (w *world) env(records int, more ...string) []string {
+func (w *world) env(records int, more ...string) []string { return w.envOf(w.home(records), more...) }
+
+func (w *world) envOf(home string, more ...string) []string {
 	return append([]string{
-		"HOME=" + w.home(records), "PATH=" + w.bin + ":/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
+		"HOME=" + home, "PATH=" + w.bin + ":/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false",
 	}, more...)
 }
