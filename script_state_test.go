@@ -33,6 +33,7 @@ type script struct {
 	clocked  bool
 	offset   time.Duration
 	bad      badDays
+	session  *session
 }
 
 func newScript(work string, bin programs) *script {
