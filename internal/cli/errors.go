@@ -14,6 +14,7 @@ import (
 	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/oauth"
+	"github.com/gitpatrol/patrol/internal/secretservice"
 	"github.com/gitpatrol/patrol/internal/term"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -62,6 +63,9 @@ func explain(err error) *problem {
 	case errors.Is(err, cred.ErrMalformed):
 		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}
+	if p := explainService(err); p != nil {
+		return p
+	}
 	if p := explainSignIn(err); p != nil {
 		return p
 	}
@@ -70,6 +74,18 @@ func explain(err error) *problem {
 	}
 	what, hint := helper.Explain(err, helper.Target{})
 	return &problem{what, hint, helper.Code(err)}
+}
+
+// explainService explains what a Secret Service has against giving the key;
+// nil for others.
+func explainService(err error) *problem {
+	switch {
+	case errors.Is(err, vault.ErrLocked) && (errors.Is(err, secretservice.ErrLocked) || errors.Is(err, secretservice.ErrDismissed)):
+		return &problem{err.Error(), "patrol unlock, at the desktop", helper.SignIn}
+	case errors.Is(err, vault.ErrNoSource) && secretservice.Is(err):
+		return &problem{err.Error(), "see that the desktop's keyring runs; without it, patrol key recover takes the recovery key", helper.Failed}
+	}
+	return nil
 }
 
 // fail prints an error and returns its exit code.

@@ -153,8 +153,8 @@ func (s *session) openCached(f *vault.File) (*vault.Records, error) {
 func (s *session) takeTurn(ctx context.Context, f *vault.File) (release func(), waited bool, err error) {
 	nothing := func() {}
 	place := s.place(f.ID)
-	byPerson := f.Source == "age" && keys.Identity(place) == ""
-	if f.Source == "kernel" || byPerson && !s.ask && !s.hasPassphraseSource() {
+	nobody := f.Source == "age" && keys.Identity(place) == "" && !s.ask && !s.hasPassphraseSource()
+	if f.Source == "kernel" || nobody || f.Source == keys.SecretService && !place.Desktop {
 		return nothing, false, nil
 	}
 	if _, err := keyring.Load(f.ID); errors.Is(err, vault.ErrNoSource) && !place.Desktop {

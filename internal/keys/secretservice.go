@@ -116,7 +116,7 @@ func (s secretService) explainNone(ctx context.Context, service *secretservice.S
 	if err != nil || name == "" {
 		for _, is := range locked {
 			if is {
-				return false, fmt.Errorf("%w: a collection is locked, which may have it", vault.ErrLocked)
+				return false, fmt.Errorf("%w, and may have it", secretservice.ErrLocked)
 			}
 		}
 		return false, vault.ErrNoKey
@@ -256,25 +256,20 @@ func once(ctx context.Context, options secretservice.Options, do func(context.Co
 }
 
 func serviceError(err error) error {
+	var of error
 	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, secretservice.ErrLocked), errors.Is(err, secretservice.ErrDismissed):
-		return fmt.Errorf("%w: %v", vault.ErrLocked, err)
+	case err == nil, errors.Is(err, context.Canceled):
+		return err
 	case errors.Is(err, vault.ErrNoKey), errors.Is(err, vault.ErrLocked), errors.Is(err, vault.ErrNoSource):
 		return fmt.Errorf("Secret Service: %w", err)
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, secretservice.ErrLocked), errors.Is(err, secretservice.ErrDismissed):
+		of = vault.ErrLocked
+	case secretservice.Is(err):
+		of = vault.ErrNoSource
+	default:
 		return err
 	}
-	for _, kind := range []error{
-		secretservice.ErrNoService, secretservice.ErrGone, secretservice.ErrSlow, secretservice.ErrBroken,
-		secretservice.ErrRefused, secretservice.ErrNotFound,
-	} {
-		if errors.Is(err, kind) {
-			return fmt.Errorf("%w: %v", vault.ErrNoSource, err)
-		}
-	}
-	return err
+	return fmt.Errorf("%w: %w", of, err)
 }
 
 // AtDesktop reports whether somebody sits at this machine: then a program here

@@ -31,6 +31,12 @@ var (
 	errAddress   = errors.New("the session bus is not a local socket") // or not given as one
 )
 
+// Is reports whether an error is one of ours.
+func Is(err error) bool {
+	return slices.ContainsFunc([]error{ErrNoService, ErrLocked, ErrDismissed, ErrNotFound, ErrGone, ErrSlow, ErrBroken, ErrRefused},
+		func(of error) bool { return errors.Is(err, of) })
+}
+
 // callTime bounds each call. A service that is only slow answers in it.
 const callTime = 10 * time.Second
 
