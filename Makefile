@@ -23,7 +23,7 @@ build:
 	$(GO) build -trimpath -o $(BIN)/demo/xdg-open ./demo/browser
 
 demo: build
-	tools/need.sh git
+	tools/need.sh git openssh-client:ssh
 	demo/demo.sh $(BIN)
 
 demo-shell: build

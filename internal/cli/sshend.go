@@ -14,6 +14,7 @@ import (
 
 	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/git"
+	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/oauth"
 	"github.com/gitpatrol/patrol/internal/sshkey"
 	"github.com/gitpatrol/patrol/internal/vault"
@@ -226,13 +227,13 @@ func (r *sshRun) remove(ctx context.Context) error {
 }
 
 // addByCall adds a key by the undocumented call, unless it is there.
-func (r *sshRun) addByCall(ctx context.Context, rec *vault.Record) error {
+func (r *sshRun) addByCall(ctx context.Context, all *vault.Records, rec *vault.Record) error {
 	k, err := r.keeper(r.personThere())
 	if err != nil {
 		return err
 	}
 	defer r.progress("adding the key at " + r.t.Org + " ...")()
-	auth, conn, err := k.Bearer(ctx, r.t)
+	auth, conn, err := k.Bearer(ctx, r.as(all.Find(rec.Predecessor)))
 	if err != nil {
 		return explainFor(err, r.t)
 	}
@@ -252,13 +253,23 @@ func (r *sshRun) addByCall(ctx context.Context, rec *vault.Record) error {
 	})
 }
 
+// as is the organisation for the account that has a key: several may have a
+// sign-in there.
+func (r *sshRun) as(rec *vault.Record) helper.Target {
+	t := r.t
+	if !t.HasAccount && rec != nil && rec.HasAccount {
+		t.Account, t.HasAccount = rec.Account, true
+	}
+	return t
+}
+
 // deleteByCall deletes a key by the undocumented call.
 func (r *sshRun) deleteByCall(ctx context.Context, old *vault.Record) error {
 	k, err := r.keeper(r.personThere())
 	if err != nil {
 		return err
 	}
-	auth, _, err := k.Bearer(ctx, r.t)
+	auth, _, err := k.Bearer(ctx, r.as(old))
 	if err != nil {
 		return explainFor(err, r.t)
 	}

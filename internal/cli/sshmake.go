@@ -283,7 +283,7 @@ func (r *sshRun) addKey(ctx context.Context, id string) error {
 	err = r.try(ctx, key) // it may have been added meanwhile
 	if errors.Is(err, sshkey.ErrRefused) {
 		if r.f.experimental {
-			err = r.addByCall(ctx, rec)
+			err = r.addByCall(ctx, all, rec)
 		} else {
 			err = r.addByPerson(ctx, rec, key)
 		}

@@ -17,7 +17,7 @@ import (
 type SSHKey struct {
 	ID          string    `json:"id"` // the authorizationId of the service
 	User        string    `json:"user"`
-	Name        string    `json:"name"`
+	Name        string    `json:"displayName"`
 	PublicKey   string    `json:"publicKey"` // "ssh-rsa AAAA...", without a comment
 	Fingerprint string    `json:"fingerprint"`
 	ValidFrom   time.Time `json:"validFrom"`
