@@ -25,7 +25,7 @@ func imports() map[string]string {
 		"internal/harden":  "",
 		"internal/cred":    "internal/harden",
 		"internal/detach":  "",
-		"internal/git":     "",
+		"internal/git":     "internal/harden",
 		"internal/term":    "internal/cred",
 		"internal/vault":   "internal/cred internal/harden",
 		"internal/keyring": "internal/vault",
@@ -36,7 +36,7 @@ func imports() map[string]string {
 
 		"internal/keys":    "internal/cred internal/keyring internal/secretservice internal/vault",
 		"internal/helper":  "internal/cred internal/vault",
-		"internal/azdo":    "internal/cred",
+		"internal/azdo":    "internal/cred internal/harden",
 		"internal/oauth":   "internal/cred",
 		"internal/foreign": "internal/azdo internal/cred",
 		"internal/host":    "internal/azdo internal/cred internal/helper internal/oauth internal/vault",

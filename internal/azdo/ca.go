@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/gitpatrol/patrol/internal/harden"
 )
 
 // maxCA bounds what is read of one certificate file, in bytes. Mozilla's whole
@@ -17,6 +19,11 @@ const maxCA = 8 << 20
 func roots(s Settings) (*x509.CertPool, error) {
 	if s.CAFile == "" && s.CAPath == "" {
 		return nil, nil
+	}
+	for _, path := range []string{s.CAFile, s.CAPath} {
+		if err := harden.OnShare(path); err != nil {
+			return nil, fmt.Errorf("%q: %w", path, err)
+		}
 	}
 	pool := x509.NewCertPool()
 	if s.CAFile == "" {

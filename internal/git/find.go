@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/gitpatrol/patrol/internal/harden"
 )
 
 // ErrNotFound is returned when PATH names no program of that name that may be run.
@@ -26,6 +28,9 @@ func Find(env []string) (string, error) {
 // on Windows a name without extension is that of an .exe.
 func FindProgram(name string, env []string) (string, error) {
 	if filepath.IsAbs(name) {
+		if err := harden.OnShare(name); err != nil {
+			return "", fmt.Errorf("%w: %q: %w", ErrNotFound, name, err)
+		}
 		return name, nil
 	}
 	cwd, err := os.Getwd()
@@ -46,7 +51,7 @@ func find(name string, env []string, cwd string) (string, error) {
 	forbidden := untrusted(env, cwd)
 	var skipped []string
 	for _, dir := range filepath.SplitList(path) {
-		if !filepath.IsAbs(dir) {
+		if !filepath.IsAbs(dir) || harden.OnShare(dir) != nil {
 			continue
 		}
 		exe := filepath.Join(dir, name)

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/gitpatrol/patrol/internal/harden"
 )
 
 // ReadPrivate reads a small file that a key source keeps beside the vault,
@@ -70,6 +72,9 @@ func nearest(dir string) string {
 // such as an SSH key: it must be theirs and closed to others, wherever it is. A
 // symbolic link is followed.
 func ReadSecretFile(path string) ([]byte, error) {
+	if err := harden.OnShare(path); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrUnsafe, path, err)
+	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
