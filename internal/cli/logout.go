@@ -75,6 +75,7 @@ func (a *app) logout(ctx context.Context, args []string, all bool) error {
 		if gone, err = k.Forget(ctx, doomed, named...); err != nil {
 			return err
 		}
+		s.noteSSHKeys(r, all, gone.Left)
 	}
 	return a.reportLogout(gone)
 }

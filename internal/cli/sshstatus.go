@@ -37,7 +37,7 @@ type sshKeyRow struct {
 	File        string    `json:"file"`
 	Org         string    `json:"organization,omitempty"`
 	Host        string    `json:"host"`
-	State       string    `json:"state"` // to be added, in use, to be deleted; yours: made by you
+	State       string    `json:"state"` // to be added, in use, to be deleted; yours: made by you; lost; in a locked vault
 	Used        bool      `json:"used"`  // ssh shows it to the service first
 	Algorithm   string    `json:"algorithm,omitempty"`
 	Objection   string    `json:"objection,omitempty"`
@@ -95,12 +95,15 @@ func (a *app) sshStatus(ctx context.Context, org string) error {
 	if err != nil {
 		return failed("see what ssh says about its configuration: ssh -G "+sshkey.Host, "%v", err)
 	}
-	all, err := s.peek(ctx)
-	out := sshStatus{Keys: []sshKeyRow{}, HostKey: sshkey.Fingerprint(r.hostKey), KnownHosts: []knownHosts{}, Notes: []string{}}
-	if err != nil && !errors.Is(err, vault.ErrNone) {
-		out.Notes = append(out.Notes, "the vault is not open, so the keys in it are shown as yours; to open it: patrol unlock")
+	all, locked := s.peek(ctx)
+	if errors.Is(locked, vault.ErrNone) {
+		locked = nil
 	}
-	r.fillKeys(&out, all, settings, org)
+	out := sshStatus{Keys: []sshKeyRow{}, HostKey: sshkey.Fingerprint(r.hostKey), KnownHosts: []knownHosts{}, Notes: []string{}}
+	if locked != nil {
+		out.Notes = append(out.Notes, "the vault is not open, so little is known of the keys in it; to open it: patrol unlock")
+	}
+	r.fillKeys(&out, all, locked, settings, org)
 	r.fillHosts(&out, settings)
 	r.judgeKeys(&out, settings)
 	if a.json {
@@ -111,7 +114,7 @@ func (a *app) sshStatus(ctx context.Context, org string) error {
 }
 
 // fillKeys lists patrol's keys, then others that ssh would show.
-func (r *sshRun) fillKeys(out *sshStatus, all *vault.Records, s sshkey.Settings, org string) {
+func (r *sshRun) fillKeys(out *sshStatus, all *vault.Records, locked error, s sshkey.Settings, org string) {
 	files := r.identities(s)
 	if all != nil {
 		for _, rec := range sshRecords(all) {
@@ -130,10 +133,16 @@ func (r *sshRun) fillKeys(out *sshStatus, all *vault.Records, s sshkey.Settings,
 		}
 	}
 	for i, file := range files {
-		if slices.ContainsFunc(out.Keys, func(k sshKeyRow) bool { return k.File == file }) || strings.HasPrefix(filepath.Base(file), "patrol_") && all != nil {
+		if slices.ContainsFunc(out.Keys, func(k sshKeyRow) bool { return k.File == file }) {
 			continue
 		}
 		row := sshKeyRow{File: file, Host: sshkey.Host, State: "yours", Used: i == 0}
+		if strings.HasPrefix(filepath.Base(file), "patrol_") {
+			row.State = "in a locked vault"
+			if locked == nil {
+				row.State = "lost" // with the vault that had its passphrase
+			}
+		}
 		if info, err := os.Stat(file); err == nil {
 			row.Created = info.ModTime().UTC().Truncate(time.Second)
 		}
@@ -187,6 +196,9 @@ func (r *sshRun) judgeKeys(out *sshStatus, s sshkey.Settings) {
 		switch {
 		case k.Used && k.Objection != "":
 			out.Notes = append(out.Notes, fmt.Sprintf("%s is %s: %s; to replace it: patrol ssh rotate ORG", k.File, k.Algorithm, k.Objection))
+			r.code = findings
+		case k.State == "lost":
+			out.Notes = append(out.Notes, fmt.Sprintf("the passphrase of %s is lost, with the vault that had it; to make a new key: patrol ssh create ORG, and delete the old one on its page", k.File))
 			r.code = findings
 		case k.State == "in use" && !k.Expires.IsZero() && !now.Before(k.Expires):
 			out.Notes = append(out.Notes, fmt.Sprintf("%s is past its end; to replace it: patrol ssh rotate %s", k.File, k.Org))
@@ -247,7 +259,7 @@ func (r *sshRun) report(ctx context.Context, id string) error {
 		return err
 	}
 	var out sshStatus
-	r.fillKeys(&out, all, settings, r.t.Org)
+	r.fillKeys(&out, all, nil, settings, r.t.Org)
 	r.judgeKeys(&out, settings)
 	r.code = 0 // notes, here
 	rec := all.Find(id)
@@ -264,6 +276,15 @@ func (r *sshRun) report(ctx context.Context, id string) error {
 		r.print("Clone with: git clone git@%s:v3/%s/PROJECT/REPOSITORY\n", host, rec.Org)
 	}
 	return nil
+}
+
+// noteSSHKeys says at a logout which SSH keys stay.
+func (s *session) noteSSHKeys(r *vault.Records, all bool, left []string) {
+	for _, rec := range sshRecords(r) {
+		if (all || slices.Contains(left, rec.Org)) && rec.Due.IsZero() {
+			s.note("the SSH key of %s stays, and works; to delete it: patrol ssh remove %s", rec.Org, rec.Org)
+		}
+	}
 }
 
 // sshReminders says which keys should be replaced, for "patrol status".
