@@ -34,7 +34,7 @@ test: lint race modules conformance gits browser packages
 
 # The race detector needs cgo, and so a C compiler.
 race:
-	tools/need.sh git gcc libc6-dev:cc openssh-client:ssh pass gnupg:gpg gnome-keyring:gnome-keyring-daemon dbus:dbus-daemon libsecret-tools:secret-tool age
+	tools/need.sh git gcc libc6-dev:cc openssh-client:ssh pass gnupg:gpg curl gnome-keyring:gnome-keyring-daemon dbus:dbus-daemon libsecret-tools:secret-tool age
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 # Clients and servers nobody here wrote, each in a module of its own:

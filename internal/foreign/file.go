@@ -58,9 +58,10 @@ func parse(format Format, data []byte) []Entry {
 			e.Token = true
 		}
 	}
+	known := entries
 	for _, found := range tokens(data) {
 		inside := func(e Entry) bool { return e.value.from < found.value.to && found.value.from < e.value.to }
-		if !slices.ContainsFunc(entries, inside) {
+		if !slices.ContainsFunc(known, inside) {
 			entries = append(entries, found)
 		}
 	}

@@ -51,8 +51,10 @@ const mentionedRepo = ".vscode/mcp.json .vscode/settings.json .cursor/mcp.json .
 	".env .env.local .envrc gradle.properties azure-pipelines.yml"
 
 // tokens finds the tokens of Azure DevOps in a file. Each is for the
-// organisation that its line speaks of, else for the only one of the file.
+// organisation that its line speaks of, else for the only one of the file. Of
+// very many, only the first are told: the next look finds more.
 func tokens(data []byte) []Entry {
+	const most = 1000
 	var entries []Entry
 	var lines lines
 	var only string
@@ -60,6 +62,9 @@ func tokens(data []byte) []Entry {
 		if i == 0 {
 			lines = newLines(data)
 			only = onlyOrganisation(data)
+		}
+		if len(entries) == most {
+			break
 		}
 		at := span{found.Start, found.End}
 		e := Entry{Protocol: "https", Host: "dev.azure.com", Secret: found.Secret, Token: true, Guessed: true, cut: at, value: at, encode: plain}
