@@ -57,9 +57,9 @@ func explain(err error) *problem {
 	case errors.Is(err, term.ErrNoTerminal):
 		return &problem{"there is no terminal to ask at", "see --help for the way without a terminal", helper.Failed}
 	case errors.Is(err, vault.ErrLocked) && errors.Is(err, fs.ErrNotExist):
-		return &problem{err.Error(), "put that file back, or name it: git config --global patrol." + keys.IdentitySetting + " FILE", helper.SignIn}
+		return &problem{err.Error(), "put that file back, or name it: git config --global " + keys.IdentitySetting + " FILE", helper.SignIn}
 	case errors.Is(err, keys.ErrNoCommand):
-		return &problem{err.Error(), "git config --global patrol." + keys.CommandSetting + " '/path/of/a/program ARGUMENTS'", helper.Failed}
+		return &problem{err.Error(), "git config --global " + keys.CommandSetting + " '/path/of/a/program ARGUMENTS'", helper.Failed}
 	case errors.Is(err, cred.ErrMalformed):
 		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}

@@ -26,8 +26,8 @@ func (s *session) removeVault(ctx context.Context, yes bool) error {
 	if r, err := s.unlock(ctx, f); err == nil {
 		live, passwords := s.whatIsIn(r)
 		if live > 0 {
-			return failed("patrol logout --all, and then the same again", "the vault has %s, which would live on without it",
-				count(live, "token or sign-in", "tokens or sign-ins"))
+			return failed("patrol logout --all, patrol ssh remove ORG, and then the same again", "the vault has %s, which would live on without it",
+				count(live, "token, sign-in or SSH key", "tokens, sign-ins or SSH keys"))
 		}
 		question = fmt.Sprintf("The vault %s, with %s in it, and its key will be deleted, for good. Go on?", f.ID, count(passwords, "password", "passwords"))
 	}
@@ -53,9 +53,10 @@ func (s *session) removeVault(ctx context.Context, yes bool) error {
 func (s *session) whatIsIn(r *vault.Records) (live, passwords int) {
 	for i := range r.List {
 		switch rec := &r.List[i]; rec.Kind {
+		case vault.Policy:
 		case vault.Password:
 			passwords++
-		case vault.PAT, vault.Entra, vault.Refresh, vault.Intent:
+		default:
 			if !rec.Dead(s.Now()) {
 				live++
 			}

@@ -206,7 +206,7 @@ func (s *session) place(id string) keys.Place {
 
 // setting is a value of ours in Git's configuration.
 func (s *session) setting(name string) string {
-	e, _ := s.config.Get("patrol." + name)
+	e, _ := s.config.Get(name)
 	return e.Value
 }
 

@@ -27,9 +27,9 @@ const byPassphrase = "age-encryption.org/v1\n-> scrypt "
 // is none for a passphrase.
 const identityName = "key.identity"
 
-// IdentitySetting, after "patrol.", names the identity file in place of the
+// IdentitySetting names the identity file in place of the
 // one that was remembered: for one that has moved.
-const IdentitySetting = "ageIdentity"
+const IdentitySetting = "patrol.ageIdentity"
 
 // Seal is what a new age file is sealed to. With neither, a passphrase.
 type Seal struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
-// CommandSetting is the configuration key of the command, after "patrol.".
-const CommandSetting = "keyCommand"
+// CommandSetting is the configuration key of the command.
+const CommandSetting = "patrol.keyCommand"
 
 // command keeps the key where a program of the person's does: pass, op, vault.
 // It is run without a shell as
@@ -41,7 +41,7 @@ func (c command) Load(ctx context.Context) (vault.Key, error) {
 	}
 	key, err := parseAnswer(string(out), c.place.ID)
 	if err != nil {
-		return key, fmt.Errorf("patrol.%s: %w", CommandSetting, err)
+		return key, fmt.Errorf("%s: %w", CommandSetting, err)
 	}
 	return key, nil
 }
@@ -89,11 +89,11 @@ func (c command) Remove(ctx context.Context) error {
 func (c command) run(ctx context.Context, verb, input string) ([]byte, error) {
 	words := strings.Fields(c.place.setting(CommandSetting))
 	if len(words) == 0 {
-		return nil, fmt.Errorf("patrol.%s: %w: %w", CommandSetting, vault.ErrNoSource, ErrNoCommand)
+		return nil, fmt.Errorf("%s: %w: %w", CommandSetting, vault.ErrNoSource, ErrNoCommand)
 	}
 	program, err := c.place.find(words[0])
 	if err != nil {
-		return nil, fmt.Errorf("patrol.%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
+		return nil, fmt.Errorf("%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.place.patience())
 	defer cancel()
@@ -106,13 +106,13 @@ func (c command) run(ctx context.Context, verb, input string) ([]byte, error) {
 	var exit *exec.ExitError
 	switch {
 	case out.full:
-		return nil, fmt.Errorf("patrol.%s: %w: %s prints more than a key", CommandSetting, vault.ErrNoSource, name)
+		return nil, fmt.Errorf("%s: %w: %s prints more than a key", CommandSetting, vault.ErrNoSource, name)
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%w: %s %s did not end in %v", vault.ErrLocked, name, verb, c.place.patience())
 	case errors.As(err, &exit):
 		return nil, fmt.Errorf("%w: %s %s: %v%s", vault.ErrLocked, name, verb, err, said.firstLine())
 	case err != nil:
-		return nil, fmt.Errorf("patrol.%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
+		return nil, fmt.Errorf("%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
 	}
 	return out.Bytes(), nil
 }

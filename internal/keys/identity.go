@@ -33,7 +33,7 @@ func Identity(p Place) string {
 func (a ageFile) identityPaths() ([]string, error) {
 	if path := a.place.setting(IdentitySetting); path != "" {
 		if !filepath.IsAbs(path) {
-			return nil, fmt.Errorf("%w: patrol.%s is not an absolute path", vault.ErrLocked, IdentitySetting)
+			return nil, fmt.Errorf("%w: %s is not an absolute path", vault.ErrLocked, IdentitySetting)
 		}
 		return []string{path}, nil
 	}
@@ -77,7 +77,7 @@ func (a ageFile) openByIdentity(ctx context.Context, sealed []byte, paths []stri
 	case len(reasons) > 0:
 		return vault.Key{}, lockedBy(reasons[0])
 	case len(paths) == 0:
-		return vault.Key{}, fmt.Errorf("%w: %s is sealed to an identity, and patrol.%s does not name its file", vault.ErrLocked, ageName, IdentitySetting)
+		return vault.Key{}, fmt.Errorf("%w: %s is sealed to an identity, and %s does not name its file", vault.ErrLocked, ageName, IdentitySetting)
 	}
 	return vault.Key{}, fmt.Errorf("%w: %w in %s", vault.ErrLocked, errNotSealed, cred.Escape(paths[0]))
 }

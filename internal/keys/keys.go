@@ -45,7 +45,7 @@ type Place struct {
 	// answers vault.ErrLocked when nobody can be asked.
 	Passphrase func(ctx context.Context, of string, fresh bool) (cred.Secret, error)
 
-	// Setting is the value of patrol.NAME in Git's configuration, a
+	// Setting is the value of a key in Git's configuration, a
 	// repository's own left out; "" when there is none.
 	Setting func(name string) string
 	// Find is the absolute path of a program that may be run, and Environ what

@@ -63,10 +63,8 @@ func hasEqual(r *vault.Records, rec *vault.Record) bool {
 			if have.Tenant == rec.Tenant && rec.Due.IsZero() == have.Due.IsZero() {
 				return true
 			}
-		case rec.Kind == vault.Policy:
-			if have.Name == rec.Name {
-				return true
-			}
+		case rec.Kind == vault.Policy && have.Name == rec.Name, rec.Kind == vault.SSH && have.Host == rec.Host: // one for each
+			return true
 		}
 	}
 	return false
