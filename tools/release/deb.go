@@ -78,8 +78,7 @@ func (r *release) debFiles(files []file) ([]file, error) {
 			history = f.body
 		}
 	}
-	entry := fmt.Sprintf("patrol (%s) unstable; urgency=medium\n\n  * Version %s; %s/blob/main/CHANGELOG.md has what changed.\n\n -- %s  %s\n",
-		r.version, r.version, homepage, maintainer, r.time.Format(time.RFC1123Z))
+	entry := fmt.Sprintf("patrol (%s) unstable; urgency=medium\n\n  * What changed is in NEWS.md.gz.\n\n -- %s  %s\n", r.version, maintainer, r.time.Format(time.RFC1123Z))
 	for _, own := range []struct{ name, text string }{
 		{"NEWS.md.gz", string(history)}, {"changelog.gz", entry},
 	} {
@@ -89,7 +88,7 @@ func (r *release) debFiles(files []file) ([]file, error) {
 		}
 		all = append(all, file{"usr/" + docs + own.name, packed})
 	}
-	return sorted(append(all, file{"usr/" + docs + "copyright", []byte(copyright)})), nil
+	return sorted(append(all, file{"usr/" + docs + "copyright", []byte(copyright)}, file{"usr/share/lintian/overrides/patrol", []byte(overrides)})), nil
 }
 
 // copyright is in the form of https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/.
@@ -100,10 +99,15 @@ Comment: The programs are linked with modules of others. Their notices and
  licences are in THIRD-PARTY-LICENSES beside this file.
 
 Files: *
-Copyright: The patrol authors
+Copyright: 2026 The patrol authors
 License: Apache-2.0
 
 License: Apache-2.0
  Licensed under the Apache License, Version 2.0. On Debian systems, its text
  is in /usr/share/common-licenses/Apache-2.0.
+`
+
+// overrides answers what lintian has against the package.
+const overrides = `# Meant so: what loads no library cannot be made to load another.
+patrol: statically-linked-binary [usr/bin/*]
 `
