@@ -140,12 +140,15 @@ func decodeIndex(r *Records, b []byte, host string) error {
 	return nil
 }
 
-// mayBeOf reads a record up to its host, which encodeRecord writes once. A
-// record it cannot read is for decodeRecord to refuse.
+// mayBeOf reads a record up to its host, which encodeRecord writes once. It is
+// all that a get does with the records of other hosts, so it calls nothing where
+// lengths take one byte. A record it cannot read is for decodeRecord to refuse.
 func mayBeOf(record []byte, host string) bool {
-	for len(record) > 0 {
-		value, rest, ok := cutBytes(record[1:])
-		if !ok {
+	for len(record) > 1 {
+		value, rest, ok := record[2:], record[:0], true
+		if n := int(record[1]); n < 0x80 && n <= len(value) {
+			value, rest = value[:n], value[n:]
+		} else if value, rest, ok = cutBytes(record[1:]); !ok {
 			return true
 		}
 		if record[0] == tagHost {
@@ -153,7 +156,7 @@ func mayBeOf(record []byte, host string) bool {
 		}
 		record = rest
 	}
-	return false
+	return len(record) > 0
 }
 
 func decodeRecord(r *Record, b string) bool {

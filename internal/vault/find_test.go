@@ -2,8 +2,11 @@ package vault
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,10 +17,12 @@ import (
 func TestFind(t *testing.T) {
 	t.Parallel()
 	v, key := three(t)
+	long := strings.Repeat("long.", 40) + "example" // its length takes two bytes
 	update(t, v, key, func(r *Records) {
 		r.AllowOrg = []string{"contoso"}
 		r.Remember(cred.NewSecret("issued"), time.Now().Add(time.Hour), time.Now())
 		r.Add(login("b.example"))
+		r.Add(login(long))
 	})
 	whole := openVault(t, v, key)
 	asked := func(id string) (Key, error) {
@@ -26,7 +31,7 @@ func TestFind(t *testing.T) {
 		}
 		return key, nil
 	}
-	for _, host := range []string{"a.example", "b.example", "c.example", "d.example", "b.exampl", "secret of b.example"} {
+	for _, host := range []string{"a.example", "b.example", long, "c.example", "d.example", "b.exampl", "secret of b.example"} {
 		r, _, err := v.Find(host, asked)
 		if err != nil {
 			t.Fatal(err)
@@ -87,5 +92,48 @@ func TestOpenLeavesTheFileAsItIs(t *testing.T) {
 		if _, err := f.Open(key); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Find in a large vault, also one whose end is missing: only the secrets that lay
+// there are lost, and only to those who ask for them.
+func TestFindReadsOnlyWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	v, key := newVault(t)
+	host := func(n int) string { return fmt.Sprintf("host%d.example", n) }
+	update(t, v, key, func(r *Records) {
+		for n := range 1000 {
+			r.Add(login(host(n)))
+		}
+	})
+	secret := func(n int) error {
+		t.Helper()
+		r, _, err := v.Find(host(n), func(string) (Key, error) { return key, nil })
+		if err != nil || len(r.List) != 1 {
+			t.Fatalf("%s: %d records, %v", host(n), len(r.List), err)
+		}
+		s, err := r.Secrets(&r.List[0])
+		if err == nil && s.Secret.Reveal() != "secret of "+host(n) {
+			t.Errorf("%s: another secret", host(n))
+		}
+		return err
+	}
+	for _, n := range []int{0, 500, 999} {
+		if err := secret(n); err != nil {
+			t.Errorf("%s: %v", host(n), err)
+		}
+	}
+	info, err := os.Stat(v.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(v.Path(), info.Size()-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := secret(999); err != nil { // the newest lies first
+		t.Errorf("%s: %v", host(999), err)
+	}
+	if err := secret(0); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("the one that was cut: %v", err)
 	}
 }
