@@ -46,10 +46,10 @@ case $base in *[[:space:]]*) base=/tmp ;; esac # the path becomes a word of patr
 umask 077
 made=$(mktemp -d "$base/patrol-demo.XXXXXX") || die "cannot make a directory in $base" "set TMPDIR to one of yours"
 
-# Nothing of the person's: no configuration, no proxy, no tokens of the environment, no input, no browser. A desktop is what
+# Nothing of the person's: no configuration, no proxy, no tokens of the environment, no input, no browser, no keyring. A desktop is what
 # patrol opens a browser on; the browser is the stand-in.
 exec </dev/null
-unset "${!GIT_@}" "${!XDG_@}" "${!PATROL_@}" "${!SSH_@}" CI LANGUAGE WAYLAND_DISPLAY WSL_DISTRO_NAME
+unset "${!GIT_@}" "${!XDG_@}" "${!DBUS_@}" "${!PATROL_@}" "${!SSH_@}" CI LANGUAGE WAYLAND_DISPLAY WSL_DISTRO_NAME
 export HOME="$made/home" PATH="$BIN:$BIN/demo:$PATH" LC_ALL=C GIT_CONFIG_NOSYSTEM=1 DISPLAY=:99 BROWSER="$BIN/demo/xdg-open"
 world=$made
 # Git would ask for a password through this program. It never does, which is checked.

@@ -122,7 +122,7 @@ func goEnviron(t *testing.T) []string {
 	}
 	values := strings.Split(string(out), "\n")
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return slices.ContainsFunc([]string{"GIT_", "XDG_", "PATROL_", "CI=", "MAKE"}, func(p string) bool { return strings.HasPrefix(kv, p) })
+		return slices.ContainsFunc([]string{"GIT_", "XDG_", "DBUS_", "PATROL_", "CI=", "MAKE"}, func(p string) bool { return strings.HasPrefix(kv, p) })
 	})
 	return append(env, "GOCACHE="+values[0], "GOMODCACHE="+values[1], "GOPATH="+values[2], "GOPROXY=off", "CGO_ENABLED=0", "GOENV=off", "GOTELEMETRY=off")
 }

@@ -58,7 +58,8 @@ made=$(mktemp -d "$base/patrol-shell.XXXXXX") || die "cannot make a directory in
 
 # Nothing of the person's: no configuration, no proxy, no tokens of the environment.
 unset "${!GIT_@}" "${!XDG_CONFIG_@}" "${!XDG_CACHE_@}" "${!XDG_DATA_@}" "${!PATROL_@}" "${!SSH_@}" CI WSL_DISTRO_NAME BASH_ENV ENV ZDOTDIR
-export HOME="$made/home" GIT_CONFIG_NOSYSTEM=1
+# Nor their keyring: a bus that is not there keeps patrol from looking for one.
+export HOME="$made/home" GIT_CONFIG_NOSYSTEM=1 DBUS_SESSION_BUS_ADDRESS="unix:path=$made/no-bus"
 world=$made
 mkdir "$HOME" "$world/bin" && cd "$HOME" || exit 1
 git config --global user.name Ada

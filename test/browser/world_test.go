@@ -67,7 +67,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // personal begins the variables that are the business of whoever runs the test.
-var personal = []string{"GIT_", "XDG_", "PATROL_", "CI=", "SSH_", "BROWSER=", "DISPLAY=", "WAYLAND_DISPLAY=", "HTTPS_PROXY=", "HTTP_PROXY=", "ALL_PROXY=", "NO_PROXY=", "HOME=", "PATH=", "LC_ALL="}
+var personal = []string{"GIT_", "XDG_", "DBUS_", "PATROL_", "CI=", "SSH_", "BROWSER=", "DISPLAY=", "WAYLAND_DISPLAY=", "HTTPS_PROXY=", "HTTP_PROXY=", "ALL_PROXY=", "NO_PROXY=", "HOME=", "PATH=", "LC_ALL="}
 
 // impersonal is the environment without these.
 func impersonal() []string {
