@@ -69,6 +69,7 @@ func (s *Service) prompt(ctx context.Context, at dbus.ObjectPath) (result dbus.V
 		s.options.Asking()
 	}
 	if err := s.call(ctx, at, promptName+".Prompt", []any{""}); err != nil {
+		s.dismiss(at) // it may have begun
 		return result, err
 	}
 	for {
