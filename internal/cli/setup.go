@@ -39,7 +39,9 @@ useHttpPath, which tells patrol the organisation. Entries of yours stay as they
 are, and --remove takes out only what setup put in.
 
 The vault's key is kept, with --key:
-` + sourceHelp(),
+` + sourceHelp() + `
+Without --key each place is tried, and the first of them that works and fits this
+machine is taken; patrol key status shows why. Never one in clear.`,
 		Example: `  patrol setup --dry-run
   patrol setup
   patrol setup --all-hosts --key age
@@ -74,7 +76,7 @@ The vault's key is kept, with --key:
 func sourceHelp() string {
 	var b strings.Builder
 	for _, k := range keys.Kinds() {
-		fmt.Fprintf(&b, "  %-8s %s\n", k.Name, k.Help)
+		fmt.Fprintf(&b, "  %-13s  %s\n", k.Name, k.Help)
 	}
 	return b.String()
 }
