@@ -57,8 +57,11 @@ func TestGitReadsTheSame(t *testing.T) {
 // What curl itself sends from a netrc is what we read in it.
 func TestCurlReadsTheSame(t *testing.T) {
 	t.Parallel()
-	var user, password string
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { user, password, _ = r.BasicAuth() }))
+	sent := make(chan [2]string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		sent <- [2]string{user, password}
+	}))
 	defer server.Close()
 	at, err := url.Parse(server.URL)
 	if err != nil {
@@ -76,7 +79,6 @@ func TestCurlReadsTheSame(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		user, password = "", ""
 		cmd := exec.CommandContext(t.Context(), "curl", "--silent", "--show-error", "--noproxy", "*", "--netrc-file", file,
 			"--resolve", "h.example:"+at.Port()+":"+at.Hostname(), "http://h.example:"+at.Port()+"/")
 		cmd.Env = []string{"HOME=" + t.TempDir()}
@@ -84,13 +86,14 @@ func TestCurlReadsTheSame(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 		var ours Entry
+		curls := <-sent
 		for _, e := range parseNetrc([]byte(text)) {
 			if e.Host == "h.example" || e.Host == "" {
 				ours = e
 			}
 		}
-		if ours.User != user || !ours.Secret.Equal(cred.NewSecret(password)) {
-			t.Errorf("%q: we read %q, %q; curl %q, %q", text, ours.User, ours.Secret.Reveal(), user, password)
+		if ours.User != curls[0] || !ours.Secret.Equal(cred.NewSecret(curls[1])) {
+			t.Errorf("%q: we read %q, %q; curl %q, %q", text, ours.User, ours.Secret.Reveal(), curls[0], curls[1])
 		}
 	}
 }
