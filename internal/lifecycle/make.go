@@ -41,7 +41,9 @@ func (k *Keeper) issue(ctx context.Context, org string, s signedIn) (string, err
 	if reason == "" {
 		return "", err
 	}
-	k.Say("%s gives out no personal access token (%s); Git gets an access token of Microsoft Entra instead", org, reason)
+	if last := policy(r, patPolicy, org, ""); last == nil || last.Reason != reason || k.Insist {
+		k.Say("%s gives out no personal access token (%s); Git gets an access token of Microsoft Entra instead", org, reason)
+	}
 	if lasting {
 		err = k.update(ctx, func(r *vault.Records) error {
 			setPolicy(r, vault.Record{Name: patPolicy, Org: org, Tenant: s.tenant, Reason: reason, Until: k.Now().Add(verdictLife)})
