@@ -33,7 +33,7 @@ func commands() map[string]scriptCommand {
 		"emulator": cmdEmulator, "mint": cmdMint, "mangle": cmdMangle, "revoke": cmdRevoke, "fault": cmdFault,
 		"requests": cmdRequests, "githost": cmdGitHost, "clock": cmdClock, "day": cmdDay, "secret": cmdSecret, "render": cmdRender,
 		"vaultid": cmdVaultID, "keygone": cmdKeyGone, "recoverykey": cmdRecoveryKey, "toyidentity": cmdToyIdentity, "json": cmdJSON, "inside": cmdInside, "background": cmdBackground,
-		"session": cmdSession,
+		"session": cmdSession, "days": cmdDays,
 	}
 	for _, name := range runCommands() {
 		list[name] = runCommand(name)
