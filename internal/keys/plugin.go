@@ -30,8 +30,7 @@ func (a ageFile) checkPlugin(name string) error {
 	return nil
 }
 
-// bounded runs what may start a plugin, for as long as a person may take. A
-// plugin that is left behind loses its pipes with our end.
+// bounded runs what may start a plugin, for as long as a person may take.
 func (a ageFile) bounded(ctx context.Context, run func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, a.place.patience())
 	defer cancel()
@@ -41,6 +40,7 @@ func (a ageFile) bounded(ctx context.Context, run func() error) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
+		endPlugins()
 		return fmt.Errorf("%w: it was not opened within %v", vault.ErrLocked, a.place.patience())
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +101,7 @@ type toyIdentity struct {
 func (i toyIdentity) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 	switch i.manner {
 	case "deaf":
+		signal.Ignore(os.Interrupt)
 		_, _ = io.Copy(io.Discard, os.Stdin) // for as long as who asks is there
 	case "environment":
 		_ = i.p.DisplayMessage("token=" + os.Getenv("SYSTEM_ACCESSTOKEN"))
@@ -329,9 +332,37 @@ func TestPluginAsks(t *testing.T) {
 	if err := s.kind.Open(place).Save(t.Context(), s.newKey()); !errors.Is(err, vault.ErrLocked) || !strings.Contains(err.Error(), "within") {
 		t.Errorf("a deaf one: %v", err)
 	}
+	if runtime.GOOS == "linux" {
+		awaitNoPlugin(t)
+	}
 	place.Find = func(string) (string, error) { return "/elsewhere/age-plugin-toy", nil }
 	if _, err := s.kind.Open(place).Load(t.Context()); !errors.Is(err, vault.ErrLocked) || !strings.Contains(err.Error(), "first one in PATH") {
 		t.Errorf("a plugin that PATH has elsewhere: %v", err)
+	}
+}
+
+// awaitNoPlugin waits until no plugin is our child any more.
+func awaitNoPlugin(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		left := 0
+		lists, _ := filepath.Glob("/proc/self/task/*/children")
+		for _, list := range lists {
+			children, _ := os.ReadFile(list)
+			for child := range strings.FieldsSeq(string(children)) {
+				if line, _ := os.ReadFile("/proc/" + child + "/cmdline"); bytes.HasPrefix(line, []byte("age-plugin-")) {
+					left++
+				}
+			}
+		}
+		switch {
+		case len(lists) == 0:
+			t.Fatal("/proc tells nothing of children, so this proves nothing")
+		case left == 0:
+			return
+		case time.Now().After(end):
+			t.Fatalf("%d plugins are left behind", left)
+		}
 	}
 }
 
