@@ -35,7 +35,7 @@ func concurrencyRows() map[string][]string {
 		"C18": {"signin-killed", "signin-git-killed"},                                // git is killed while a browser is open
 		"C19": {"signin-pipes", "internal/helper TestC19ProcessWithoutReader"},
 		"C20": {"signin-pipes", "internal/helper TestC20ProcessEndsAtTheEmptyLine"},
-		"C21": {"rotate-detached", "signin-pipes"}, // what runs in the background holds nothing open
+		"C21": {"rotate-detached", "signin-pipes", "internal/detach TestC21Start"}, // what runs in the background holds nothing open
 		"C22": {"internal/helper TestC22SlowReader", "internal/helper TestC22OneWrite"},
 		"C23": {"many-killed"}, // killed while it answers
 		"C24": {"rotate-clock", "signin-clock"},

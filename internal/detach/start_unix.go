@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// held is the descriptor at which the child finds the lock.
-const held = 3
+// lockFD is the descriptor at which the child finds the lock.
+const lockFD = 3
 
 // Start runs program with args, and --locked when it gets the lock: flock(2)
 // belongs to the open file, so that it passes on without a gap. It does not wait.
@@ -34,11 +34,11 @@ func Start(program string, args, environ []string, lock *os.File) error {
 // far end of such a pipe would wait for it. See C21 of the tests.
 func keepOthers() {
 	const most = 1024 // OPEN_MAX of most systems, and more than anybody leaves open
-	for fd := held; fd < most; fd++ {
+	for fd := lockFD; fd < most; fd++ {
 		unix.CloseOnExec(fd)
 	}
 }
 
 // Hold keeps the lock of a --locked run to this process: a child that stays
 // would keep it for ever.
-func Hold() { unix.CloseOnExec(held) }
+func Hold() { unix.CloseOnExec(lockFD) }
