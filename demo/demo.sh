@@ -44,7 +44,7 @@ trap 'exit 143' TERM
 base=${TMPDIR:-/tmp}
 case $base in *[[:space:]]*) base=/tmp ;; esac # the path becomes a word of patrol.passphraseCommand
 umask 077
-made=$(mktemp -d "$base/patrol-demo.XXXXXX") || die "cannot make a directory in $base" "set TMPDIR to one of yours"
+made=$(mktemp -d "$base/patrol-demo.XXXXXX") || die "cannot make a directory in $base" "set TMPDIR to one of yours" # and the one from the portal
 
 # Nothing of the person's: no configuration, no proxy, no tokens of the environment, no input, no browser, no keyring. A desktop is what
 # patrol opens a browser on; the browser is the stand-in.
@@ -275,6 +275,28 @@ works
 shows "asks $helper" 'the record of the organisation contoso'
 if [ $keyring = yes ]; then shows 'of ada@contoso.com, which expires'; fi
 
+step "doctor finds a token in a URL and moves it"
+say "Somebody once put a token into the URL of a remote. It lies in clear in .git/config."
+run 'token=$(azdo-emulator mint --user ada@contoso.com --org contoso --scope vso.code_write --name from-the-portal)'
+works
+run 'git -C web remote set-url origin "https://ada:$token@dev.azure.com/contoso/shop/_git/web"'
+works
+run 'patrol doctor --only remote-token web'
+[ "$status" = 3 ] || failed "doctor ended with $status, not with 3 for findings"
+shows 'remote.origin.url: an Azure DevOps token of contoso (its checksum is right)'
+also "doctor knows it by its checksum. With --fix it asks contoso whose it is, takes it out of" \
+	"the URL, and as your sign-in is kept, revokes it. You would say yes to each change."
+run 'patrol doctor --fix --yes --only remote-token web'
+works
+shows 'Fixed 1 of 1 finding.' 'revoke on the server the token from-the-portal'
+unset token
+run 'git -C web remote get-url origin'
+works
+shows 'https://dev.azure.com/contoso/shop/_git/web'
+shows_not ada
+azdo-emulator state | grep -A 12 '"name": "from-the-portal"' | grep -q '"revoked": ' || failed "the token was not revoked"
+if grep -rqE "$like_a_token" "$HOME"; then failed "a token is left in clear"; fi
+
 step "A week later"
 say "Eight days pass on the service's clock; this machine's stays. The token has ended, and" \
 	"Git is refused:"
@@ -350,8 +372,8 @@ shows 'Forgotten: access token of ada@contoso.com for northwind.' 'https://dev.a
 run "azdo-emulator log | sed 's/^[^ ]* //' | grep DELETE"
 works
 state=$(azdo-emulator state)
-made=$(grep -c '"name": "patrol ' <<<"$state") revoked=$(grep -c '"revoked": ' <<<"$state")
-[ "$made $revoked" = '3 3' ] || failed "of $made tokens that patrol made $revoked were revoked"
+made=$(grep -c '"name": "patrol ' <<<"$state") revoked=$(grep -c '"revoked": ' <<<"$state") # and the one from the portal
+[ "$made $((revoked - 1))" = '3 3' ] || failed "of $made tokens that patrol made $((revoked - 1)) were revoked"
 also "Nothing signs in again behind your back:"
 run 'git -C web fetch'
 refused

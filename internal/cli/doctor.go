@@ -52,7 +52,8 @@ of. Exit code 3: there are findings; 0: there is none, or all are fixed.`,
   patrol doctor --only remote-token,other-helper --json
   patrol doctor --bundle=report.txt   # to show somebody; without names
   patrol doctor --list           # every check, and why it is made`,
-		Args: cobra.ArbitraryArgs,
+		Args:        cobra.ArbitraryArgs,
+		Annotations: map[string]string{Items: checkItems()},
 		RunE: func(cmd *cobra.Command, dirs []string) error {
 			checks, err := f.choose()
 			if err != nil {
@@ -87,6 +88,24 @@ of. Exit code 3: there are findings; 0: there is none, or all are fixed.`,
 	_ = cmd.RegisterFlagCompletionFunc("org", a.completeOrg)
 	cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 	return a.addJSON(cmd)
+}
+
+// Items is the annotation of a command whose manual page has a section of items:
+// its title, and a line for each with a tab between name and text.
+const Items = "items"
+
+// checkItems explains each check on the manual page.
+func checkItems() string {
+	var b strings.Builder
+	b.WriteString("CHECKS\n")
+	for _, c := range doctorChecks() {
+		fmt.Fprintf(&b, "%s\t%s%s (%s). %s", c.ID, strings.ToUpper(c.Title[:1]), c.Title[1:], c.Severity, c.Why)
+		if c.Remedy != "" {
+			fmt.Fprintf(&b, " To do: %s.", c.Remedy)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
 }
 
 func checkIDs() (ids []string) {
@@ -136,6 +155,9 @@ func (a *app) listChecks(checks []doctor.Check) error {
 	}
 	for _, c := range checks {
 		a.print("%s (%s): %s\n  %s\n", c.ID, c.Severity, c.Title, c.Why)
+		if c.Remedy != "" {
+			a.print("  to do: %s\n", c.Remedy)
+		}
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/gitpatrol/patrol/internal/cli"
 )
 
 // date is the one that the pages bear. It is changed by hand, so that the same
@@ -62,6 +64,13 @@ func page(c *cobra.Command) string {
 	if c.Example != "" {
 		p.section("EXAMPLES")
 		p.example(strings.Split(c.Example, "\n"))
+	}
+	if head, items, ok := strings.Cut(c.Annotations[cli.Items], "\n"); ok {
+		p.section(head)
+		for line := range strings.Lines(items) {
+			name, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			p.item(bold(name), text)
+		}
 	}
 	if !c.HasParent() {
 		p.WriteString(more)
