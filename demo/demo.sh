@@ -275,7 +275,7 @@ works
 shows "asks $helper" 'the record of the organisation contoso'
 if [ $keyring = yes ]; then shows 'of ada@contoso.com, which expires'; fi
 
-step "doctor finds a token in a URL and moves it"
+step "doctor finds a token in a URL, and moves it out"
 say "Somebody once put a token into the URL of a remote. It lies in clear in .git/config."
 run 'token=$(azdo-emulator mint --user ada@contoso.com --org contoso --scope vso.code_write --name from-the-portal)'
 works
@@ -284,8 +284,9 @@ works
 run 'patrol doctor --only remote-token web'
 [ "$status" = 3 ] || failed "doctor ended with $status, not with 3 for findings"
 shows 'remote.origin.url: an Azure DevOps token of contoso (its checksum is right)'
-also "doctor knows it by its checksum. With --fix it asks contoso whose it is, takes it out of" \
-	"the URL, and as your sign-in is kept, revokes it. You would say yes to each change."
+also "doctor knows it by its checksum. With --fix it asks contoso whose it is. It would keep it" \
+	"in the vault if that had none of hers; as it has, the token is taken out of the URL and," \
+	"her sign-in being kept, revoked. You would say yes to each change."
 run 'patrol doctor --fix --yes --only remote-token web'
 works
 shows 'Fixed 1 of 1 finding.' 'revoke on the server the token from-the-portal'

@@ -76,9 +76,9 @@ func TestDemoChecksItsSteps(t *testing.T) {
 		"login keeps anything":   {"patrol", `[ "$2" = --pat ] && echo "Signed in to ada-at-home as ada@contoso.com" || exec "$real" "$@"`, "the service was not asked"},
 		"status fails":           {"patrol", `[ "$1" != status ] && exec "$real" "$@"`, "step 9 (See what there is, and why)"},
 		"why says nothing":       {"patrol", `[ "$1" = why ] || exec "$real" "$@"`, "step 9 (See what there is, and why)"},
-		"doctor only says so":    {"patrol", `[ "$1 $2" = "doctor --fix" ] || exec "$real" "$@"; echo 'Fixed 1 of 1 finding. revoke on the server the token from-the-portal'`, "step 10 (doctor finds a token in a URL and moves it)"},
-		"logout revokes not all": {"patrol", `[ "$1" != logout ] || set -- logout contoso; exec "$real" "$@"`, "step 13 (Leave)"},
-		"logout forgets nothing": {"patrol", logoutSays, "step 13 (Leave)"},
+		"doctor only says so":    {"patrol", `[ "$1 $2" = "doctor --fix" ] || exec "$real" "$@"; echo 'Fixed 1 of 1 finding. revoke on the server the token from-the-portal'`, "step 10 (doctor finds a token in a URL, and moves it out)"},
+		"logout revokes not all": {"patrol", `[ "$1" != logout ] || set -- logout contoso; exec "$real" "$@"`, "step 14 (Leave)"},
+		"logout forgets nothing": {"patrol", logoutSays, "step 14 (Leave)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
