@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -35,7 +36,8 @@ are left. Passwords for other https hosts are kept as Git would store them;
 those for http are refused. What patrol keeps already is not replaced.
 
 The originals stay, unless --delete-original: then each is deleted after the
-vault was read again and has it. Exit code 1: something was not taken over.`,
+vault was read again and has it, and if Git asks patrol for its host. Exit
+code 1: something was not taken over, or not deleted.`,
 		Example: `  patrol import --dry-run
   patrol import
   patrol import store --delete-original
@@ -176,10 +178,19 @@ func (i *importer) apply(ctx context.Context) {
 			i.deleteOriginal(ctx, item)
 		}
 	}
+	if i.flags.replace { // what was replaced, if patrol had made that
+		if k, err := i.keeper(false); err == nil {
+			_ = i.flushed(k.Flush(ctx))
+		}
+	}
 }
 
 // deleteOriginal deletes what the vault, read anew, has.
 func (i *importer) deleteOriginal(ctx context.Context, item *importItem) {
+	if !i.asksUs(item) {
+		item.Error = "the original stays: Git does not ask patrol for " + item.request.Host + "; patrol setup --all-hosts changes that"
+		return
+	}
 	f, err := i.vault.Load()
 	var r *vault.Records
 	if err == nil {
@@ -196,6 +207,13 @@ func (i *importer) deleteOriginal(ctx context.Context, item *importItem) {
 		return
 	}
 	item.Deleted = true
+}
+
+// asksUs says that Git asks patrol for an item's host: without the original it
+// would else find nothing there.
+func (i *importer) asksUs(item *importItem) bool {
+	own := helperValue(i.Executable)
+	return slices.ContainsFunc(i.config.Helpers(gitTarget(&item.request)), func(e git.Entry) bool { return e.Value == own })
 }
 
 // report prints what became of each, and sets the exit code.
@@ -270,7 +288,7 @@ func (i *importer) show(w io.Writer) {
 func holds(r *vault.Records, item *importItem) bool {
 	for n := range r.List {
 		rec := &r.List[n]
-		if !rec.Answers() || rec.Host != item.target.Host || rec.Org != item.target.Org {
+		if t := item.target; !rec.Answers() || rec.Host != t.Host || rec.Org != t.Org || !t.Azure && !sameIdentity(rec, t) {
 			continue
 		}
 		if secrets, err := r.Secrets(rec); err == nil && secrets.Secret.Equal(item.entry.Secret) {

@@ -199,8 +199,26 @@ func (i *importer) comparePAT(r *vault.Records, item *importItem) {
 			}
 		}
 	}
+	same := func(o *importItem) bool { return o.target.Org == item.target.Org && sameText(o.account, item.account) }
+	if i.takenBefore(item, same) {
+		item.is(stateOther, "one of "+item.account+" that was found before it is taken")
+		return
+	}
 	item.is(stateValid, "")
 	item.take = true
+}
+
+// takenBefore says that another credential takes the place that an item would
+// have: the first that is found, as Git itself takes it.
+func (i *importer) takenBefore(item *importItem, same func(*importItem) bool) bool {
+	return slices.ContainsFunc(i.items, func(o *importItem) bool {
+		return o != item && o.take && o.target.Host == item.target.Host && same(o) && !o.entry.Secret.Equal(item.entry.Secret)
+	})
+}
+
+// sameIdentity says that a record is for the very place and user of t.
+func sameIdentity(rec *vault.Record, t helper.Target) bool {
+	return rec.Host == t.Host && rec.Path == t.Path && rec.HasPath == t.HasPath && rec.HasAccount == t.HasAccount && rec.Account == t.Account
 }
 
 // compare leaves another password for the same place where it is.
@@ -208,8 +226,7 @@ func (i *importer) compare(r *vault.Records, item *importItem) {
 	if r != nil && !i.flags.replace {
 		for n := range r.List {
 			rec := &r.List[n]
-			if t := item.target; rec.Answers() && rec.Host == t.Host && rec.Path == t.Path && rec.HasPath == t.HasPath &&
-				rec.HasAccount == t.HasAccount && rec.Account == t.Account {
+			if rec.Answers() && sameIdentity(rec, item.target) {
 				item.is(stateOther, "the vault has another password for it; --replace takes this one instead")
 				return
 			}
@@ -217,6 +234,10 @@ func (i *importer) compare(r *vault.Records, item *importItem) {
 	}
 	if !helper.Storable(&item.request, item.target, i.Now()) {
 		item.is(stateRefused, "it has no user name")
+		return
+	}
+	if i.takenBefore(item, func(o *importItem) bool { return o.target == item.target }) {
+		item.is(stateOther, "one that was found before it is taken")
 		return
 	}
 	item.is(stateUnverified, "")

@@ -25,19 +25,19 @@ const (
 // runHelper runs another program by its absolute path, outside of any
 // repository, without a shell and without what looks like a secret in its
 // environment. Nothing of it keeps patrol waiting for long.
-func (s *session) runHelper(ctx context.Context, program string, args []string, input []byte) ([]byte, error) {
-	return s.start(ctx, "/", program, args, input)
+func (s *session) runHelper(ctx context.Context, program string, args []string, input []byte, extra ...string) ([]byte, error) {
+	return s.start(ctx, "/", program, args, input, extra...)
 }
 
 func (s *session) runIn(ctx context.Context, dir, program string, args ...string) ([]byte, error) {
 	return s.start(ctx, dir, program, args, nil)
 }
 
-func (s *session) start(ctx context.Context, dir, program string, args []string, input []byte) ([]byte, error) {
+func (s *session) start(ctx context.Context, dir, program string, args []string, input []byte, extra ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env, cmd.Dir, cmd.WaitDelay = trustedPath(git.Environ(s.Environ)), dir, time.Second
+	cmd.Env, cmd.Dir, cmd.WaitDelay = append(trustedPath(git.Environ(s.Environ)), extra...), dir, time.Second
 	cmd.Stdin = bytes.NewReader(input)
 	var stdout, stderr limited
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -167,9 +167,6 @@ func (i *importer) removePass(ctx context.Context, root, path string) error {
 	if err != nil {
 		return err
 	}
-	if root != i.getenv("PASSWORD_STORE_DIR") && root != filepath.Join(i.getenv("HOME"), ".password-store") {
-		return os.Remove(path) // pass would look elsewhere
-	}
-	_, err = i.runHelper(ctx, pass, []string{"rm", "--force", strings.TrimSuffix(filepath.ToSlash(rel), ".gpg")}, nil)
+	_, err = i.runHelper(ctx, pass, []string{"rm", "--force", strings.TrimSuffix(filepath.ToSlash(rel), ".gpg")}, nil, "PASSWORD_STORE_DIR="+root)
 	return err
 }
