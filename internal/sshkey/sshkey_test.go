@@ -41,12 +41,12 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key")
 	passphrase := NewPassphrase()
-	public, err := Create(path, "comment of mine", LeastBits, passphrase)
+	public, err := Create(path, "comment of mine", 2048, passphrase)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-l", "-f", path).CombinedOutput()
-	if want := "3072 " + Fingerprint(public) + " comment of mine (RSA)\n"; err != nil || string(out) != want {
+	if want := "2048 " + Fingerprint(public) + " comment of mine (RSA)\n"; err != nil || string(out) != want {
 		t.Errorf("%v %s, want %s", err, out, want)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -59,7 +59,7 @@ func TestCreate(t *testing.T) {
 		t.Error("it opens without its passphrase")
 	}
 	before, _ := os.ReadFile(path)
-	if _, err := Create(path, "", LeastBits, passphrase); !errors.Is(err, os.ErrExist) {
+	if _, err := Create(path, "", 2048, passphrase); !errors.Is(err, os.ErrExist) {
 		t.Errorf("twice: %v", err)
 	}
 	if after, _ := os.ReadFile(path); string(after) != string(before) {
