@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +38,12 @@ func TestChecks(t *testing.T) {
 
 func TestEnvTokens(t *testing.T) {
 	t.Parallel()
+	askpass := filepath.Join(t.TempDir(), "askpass")
+	if err := os.WriteFile(askpass, []byte("#!/bin/sh\necho "+token()+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	m := &Machine{Environ: []string{
+		"GIT_ASKPASS=" + askpass, "SSH_ASKPASS=/nowhere",
 		"AZURE_DEVOPS_EXT_PAT=" + token(), "X=a:" + classic() + ";", "LIKE=" + token()[:83] + "u", "EMPTY=", "SYSTEM_ACCESSTOKEN=" + token(),
 	}}
 	found, err := findEnvTokens(context.Background(), m)
@@ -47,7 +54,7 @@ func TestEnvTokens(t *testing.T) {
 			t.Errorf("it shows the token: %s", f.Where)
 		}
 	}
-	if want := []string{"the variable AZURE_DEVOPS_EXT_PAT", "the variable X", "the variable SYSTEM_ACCESSTOKENmedium"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{"the variable AZURE_DEVOPS_EXT_PAT", "the variable X", "the variable SYSTEM_ACCESSTOKENmedium", askpass + ", which GIT_ASKPASS names"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
 }

@@ -128,11 +128,11 @@ func findPermissions(_ context.Context, m *Machine) ([]Finding, error) {
 	slices.Sort(paths)
 	var found []Finding
 	for _, path := range slices.Compact(paths) {
-		why := writable(path)
+		why, group := writable(path)
 		if why == "" {
 			continue
 		}
-		f := Finding{Where: m.Short(path), What: why, Remedy: "chmod go-w " + path}
+		f := Finding{Where: m.Short(path), What: why, Severity: writeSeverity(group), Remedy: "chmod go-w " + path}
 		if info, err := os.Stat(path); err == nil && own(path) == nil {
 			mode := info.Mode().Perm() &^ 0o022
 			f.Fix = &Fix{Says: fmt.Sprintf("chmod %04o %s", mode, m.Short(path)), Do: func(context.Context) (*Fix, error) {

@@ -27,7 +27,9 @@ func (m *Machine) Move(l Leak) *Fix {
 }
 
 func (m *Machine) move(ctx context.Context, l Leak) (*Fix, error) {
+	stop := m.Progress("asking " + l.Org + " about the token ...")
 	who, err := m.Server.Connection(ctx, l.Org, azdo.PAT(l.Secret))
+	stop()
 	if errors.Is(err, azdo.ErrRefused) || errors.Is(err, azdo.ErrNoCredential) {
 		if err := l.Remove(); err != nil {
 			return nil, err

@@ -12,7 +12,7 @@ func own(path string) error {
 func owner(string) (int, error) { return os.Geteuid(), nil }
 
 // writable cannot tell from modes on Windows, where access goes by lists.
-func writable(string) string { return "" }
+func writable(string) (why string, group bool) { return "", false }
 
 // private says that modes do not keep others out here.
 func private() bool { return false }

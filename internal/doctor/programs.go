@@ -113,8 +113,8 @@ func findWritable(_ context.Context, m *Machine) ([]Finding, error) {
 		for path := program; ; path = filepath.Dir(path) {
 			if !seen[path] {
 				seen[path] = true
-				if why := writable(path); why != "" {
-					found = append(found, Finding{Where: m.Short(path), What: why, Remedy: "chmod go-w " + path})
+				if why, group := writable(path); why != "" {
+					found = append(found, Finding{Where: m.Short(path), What: why, Severity: writeSeverity(group), Remedy: "chmod go-w " + path})
 				}
 			}
 			if filepath.Dir(path) == path {
@@ -123,6 +123,15 @@ func findWritable(_ context.Context, m *Machine) ([]Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// writeSeverity is low for a group: who is in it was chosen by root, as for
+// /usr/local on many systems.
+func writeSeverity(group bool) Severity {
+	if group {
+		return Low
+	}
+	return High
 }
 
 // advisory is a hole in Git.
@@ -315,6 +324,17 @@ func findEnvTokens(_ context.Context, m *Machine) ([]Finding, error) {
 			f.Severity, f.Remedy = Medium, "map it in the one step of the pipeline that needs it"
 		}
 		found = append(found, f)
+	}
+	// A program that answers Git's question for a password is often a script of
+	// one line. See https://git-scm.com/docs/gitcredentials#_requesting_credentials.
+	for _, name := range []string{"GIT_ASKPASS", "SSH_ASKPASS"} {
+		path := m.Getenv(name)
+		if text, _, err := ReadOwn(path); err == nil && len(azdo.FindPATs(text)) > 0 {
+			found = append(found, Finding{
+				Where: m.Short(path) + ", which " + name + " names", What: "it holds an Azure DevOps token (its checksum is right)",
+				Remedy: "remove it, unset " + name + ", and revoke the token in the portal",
+			})
+		}
 	}
 	return found, nil
 }

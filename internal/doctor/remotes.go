@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
@@ -43,8 +44,27 @@ func findRemoteTokens(ctx context.Context, m *Machine) ([]Finding, error) {
 			continue
 		}
 		found = append(found, m.leaks(entries)...)
+		found = append(found, m.fetched(filepath.Dir(file))...)
 	}
 	return found, failed
+}
+
+// fetched looks at what else of a repository holds URLs that were fetched from.
+// Git leaves the user part out there; other programs have not always.
+// See https://github.com/libgit2/libgit2/pull/5473.
+func (m *Machine) fetched(gitDir string) []Finding {
+	var found []Finding
+	remedies := map[string]string{
+		"FETCH_HEAD": "remove the file: the next fetch writes it anew", "logs/HEAD": "git reflog expire --expire=now --all",
+	}
+	for _, name := range sortedKeys(remedies) {
+		path := filepath.Join(gitDir, filepath.FromSlash(name))
+		if text, _, err := ReadOwn(path); err == nil && len(azdo.FindPATs(text)) > 0 {
+			l := Leak{Proven: true}
+			found = append(found, Finding{Where: m.Short(path), What: l.Kind(), Remedy: remedies[name] + "; revoke the token in the portal"})
+		}
+	}
+	return found
 }
 
 func findConfigTokens(_ context.Context, m *Machine) ([]Finding, error) {
