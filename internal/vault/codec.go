@@ -145,11 +145,14 @@ func decodeIndex(r *Records, b []byte, host string) error {
 // lengths take one byte. A record it cannot read is for decodeRecord to refuse.
 func mayBeOf(record []byte, host string) bool {
 	for len(record) > 1 {
-		value, rest, ok := record[2:], record[:0], true
-		if n := int(record[1]); n < 0x80 && n <= len(value) {
-			value, rest = value[:n], value[n:]
-		} else if value, rest, ok = cutBytes(record[1:]); !ok {
-			return true
+		var value, rest []byte
+		if end := 2 + int(record[1]); record[1] < 0x80 && end <= len(record) {
+			value, rest = record[2:end], record[end:]
+		} else {
+			var ok bool
+			if value, rest, ok = cutBytes(record[1:]); !ok {
+				return true
+			}
 		}
 		if record[0] == tagHost {
 			return string(value) == host
