@@ -21,7 +21,10 @@ const ageName = "key.age"
 
 // byPassphrase is how such a file begins that a passphrase opens: that stanza
 // is the only one then.
-const byPassphrase = "age-encryption.org/v1\n-> scrypt "
+const (
+	byPassphrase = byAnything + "scrypt "
+	byAnything   = "age-encryption.org/v1\n-> "
+)
 
 // identityName lists the identity files that open key.age, a path a line. There
 // is none for a passphrase.
@@ -48,18 +51,28 @@ func (a ageFile) Load(ctx context.Context) (vault.Key, error) {
 	if err != nil {
 		return vault.Key{}, err
 	}
-	if bytes.HasPrefix(sealed, []byte(byPassphrase)) {
+	paths, err := a.identityPaths()
+	if err != nil {
+		return vault.Key{}, err
+	}
+	if !byIdentity(sealed, paths) {
 		passphrase, err := a.place.Passphrase(ctx, "", false)
 		if err != nil {
 			return vault.Key{}, err
 		}
 		return openByPassphrase(sealed, passphrase)
 	}
-	paths, err := a.identityPaths()
-	if err != nil {
-		return vault.Key{}, err
-	}
 	return a.openByIdentity(ctx, sealed, paths)
+}
+
+// byIdentity reports whether no passphrase opens the file. Of one that is
+// damaged at its beginning nobody can say: whose passphrase opened it is asked
+// for it, as before, and nothing is done while nobody is there.
+func byIdentity(sealed []byte, paths []string) bool {
+	if bytes.HasPrefix(sealed, []byte(byPassphrase)) {
+		return false
+	}
+	return len(paths) > 0 || bytes.HasPrefix(sealed, []byte(byAnything))
 }
 
 func openByPassphrase(sealed []byte, passphrase cred.Secret) (vault.Key, error) {

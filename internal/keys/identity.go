@@ -23,7 +23,7 @@ import (
 func Identity(p Place) string {
 	sealed, err := p.Vault.ReadPrivate(ageName)
 	paths, _ := ageFile{p}.identityPaths()
-	if err != nil || bytes.HasPrefix(sealed, []byte(byPassphrase)) || len(paths) == 0 {
+	if err != nil || !byIdentity(sealed, paths) || len(paths) == 0 {
 		return ""
 	}
 	return paths[0]
