@@ -25,7 +25,6 @@ var (
 	ErrGone      = errors.New("the Secret Service went away")          // it may come back: try again
 	ErrSlow      = errors.New("the Secret Service does not answer")    // in callTime
 	ErrBroken    = errors.New("the Secret Service answers nonsense")   // or what does not decrypt
-	errNoPrompt  = errors.New("the Secret Service wants to ask")       // and may not
 	ErrRefused   = errors.New("the Secret Service refuses")            // for another reason
 	errUnsafeBus = errors.New("the session bus is another user's")     // as after sudo -E
 	errAddress   = errors.New("the session bus is not a local socket") // or not given as one
