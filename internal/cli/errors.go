@@ -116,7 +116,10 @@ func explainFor(err error, t helper.Target) error {
 		return &problem{what, hint, helper.Code(err)}
 	}
 	again := "patrol login " + t.Org
+	var busy *lifecycle.Busy
 	switch {
+	case errors.As(err, &busy):
+		return failed("try again at "+busy.Until.UTC().Format("15:04:05 MST")+"; nothing was lost", "%s", busy.Reason)
 	case errors.Is(err, lifecycle.ErrSignedOut):
 		return signIn(again, "you are signed out of %s", t.Org)
 	case errors.Is(err, lifecycle.ErrNobody):

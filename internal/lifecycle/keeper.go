@@ -116,12 +116,15 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 	if signedOut(r, t.Org, t.Account) {
 		return nil, nil, ErrSignedOut
 	}
+	if err := k.busy(r, t.Org); err != nil {
+		return nil, nil, err
+	}
 	id, err := k.instead(rec).renew(ctx, t)
 	if errors.Is(err, ErrNobody) {
 		err = why // says more to the person
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, k.noteBusy(ctx, t.Org, err)
 	}
 	return k.reread(id)
 }

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -13,8 +15,43 @@ const (
 	patPolicy    = "pat"     // of an organisation: why it gives out no PAT, until when
 	signInPolicy = "sign-in" // of a tenant: no new window until then
 
+	waitPolicy = "wait" // of an organisation: a server asked not to come back before
+
 	signedOutPolicy = "signed out" // of an organisation: only login makes a new token
 )
+
+// longestWait bounds how long Git is kept from a server that said when to come
+// back: a person looks at it then.
+const longestWait = 15 * time.Minute
+
+// Busy says that a server asked to wait, and the wait is not over.
+type Busy struct {
+	Org, Reason string
+	Until       time.Time
+}
+
+// Error implements error.
+func (e *Busy) Error() string { return e.Reason }
+
+// busy returns what a server asked for, of whichever process.
+func (k *Keeper) busy(r *vault.Records, org string) error {
+	if p := policy(r, waitPolicy, org, ""); p != nil && k.Now().Before(p.Until) && p.Until.Before(k.Now().Add(longestWait+time.Minute)) {
+		return &Busy{org, p.Reason, p.Until}
+	}
+	return nil
+}
+
+// noteBusy tells the other processes for how long a server asked to wait.
+func (k *Keeper) noteBusy(ctx context.Context, org string, failure error) error {
+	wait := min(asked(failure), longestWait)
+	if wait <= 0 {
+		return failure
+	}
+	return errors.Join(failure, k.update(ctx, func(r *vault.Records) error {
+		setPolicy(r, vault.Record{Name: waitPolicy, Org: org, Until: k.Now().Add(wait), Reason: failure.Error()})
+		return nil
+	}))
+}
 
 func policy(r *vault.Records, name, org, tenant string) *vault.Record {
 	for i := range r.List {
