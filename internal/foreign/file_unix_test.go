@@ -82,6 +82,7 @@ func TestRemoveKeepsModeAndTheRest(t *testing.T) {
 	}
 }
 
+// S06: nor is one rewritten.
 func TestRewriteRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -193,7 +194,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// What is no file of ours is not read, and keeps nobody waiting.
+// S06: what is no file of ours is not read, and keeps nobody waiting.
 func TestReadRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
