@@ -24,7 +24,7 @@ const (
 // is one.
 const issueProvider = "ms.vss-token-web.personal-access-token-issue-session-token-provider"
 
-// ErrSSHKey: the service took the call and said no to the key; see Error.Message.
+// ErrSSHKey says that the service took the call and declined the key; see Error.Message.
 var ErrSSHKey = errors.New("the service did not take the key")
 
 // SSHKey is what the server says of a public key.
