@@ -148,6 +148,9 @@ func (m *Machine) leakFinding(e git.Entry, l Leak, text string, without func([]b
 		}
 	}
 	l.Place = file
+	if filepath.Base(file) == ".gitmodules" {
+		l.Becomes += "\nthat file is committed: commit the change, too; the token stays in the history, so revoke it"
+	}
 	l.Remove = func() error {
 		return Rewrite(file, func(old []byte) ([]byte, error) {
 			changed := without(old)
