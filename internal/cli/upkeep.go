@@ -82,20 +82,21 @@ func (a *app) settleDue() {
 	}
 }
 
-// renewSoon has rec renewed if that is due: in the background, or by this run
+// renewSoon does what is due after rec was handed out: in the background, or by this run
 // where a run in the background could not open the vault.
 func (s *session) renewSoon(ctx context.Context, r *vault.Records, rec *vault.Record) {
 	if _, err := keyring.Load(r.ID); err == nil {
 		helper.Upkeep(s.vault, r, rec, s.Now(), s.Detach)
 		return
 	}
-	if !helper.RenewalDue(rec, s.Now()) {
+	id, due := helper.Due(r, rec, s.Now())
+	if !due {
 		return
 	}
 	if lock, err := s.vault.TryLock(helper.UpkeepLock); err == nil {
 		defer lock.Close()
 		if k, err := s.keeper(false); err == nil {
-			_ = k.Upkeep(ctx, rec.ID) // a failure is written down
+			_ = k.Upkeep(ctx, id) // a failure is written down
 		}
 	}
 }

@@ -14,14 +14,11 @@ const UpkeepLock = "upkeep.lock"
 // lock over to it.
 type Detach func(lock *os.File, args ...string)
 
-// Upkeep starts what is due, if anything is and nobody does it yet: the renewal
-// of rec, which was just handed out (nil: none), and revocations. Nobody waits
+// Upkeep starts what is due, if anything is and nobody does it yet. Nobody waits
 // for it.
 func Upkeep(v *vault.Vault, r *vault.Records, rec *vault.Record, now time.Time, start Detach) {
-	args := []string{"upkeep"}
-	if rec != nil && RenewalDue(rec, now) {
-		args = append(args, rec.ID)
-	} else if !Waiting(r, now) && !Unsettled(r, now) {
+	id, due := Due(r, rec, now)
+	if !due {
 		return
 	}
 	lock, err := v.TryLock(UpkeepLock)
@@ -29,7 +26,20 @@ func Upkeep(v *vault.Vault, r *vault.Records, rec *vault.Record, now time.Time, 
 		return // somebody is at it; or nothing can be written here, and renewed neither
 	}
 	defer lock.Close()
-	start(lock, args...)
+	if id == "" {
+		start(lock, "upkeep")
+		return
+	}
+	start(lock, "upkeep", id)
+}
+
+// Due reports whether anything is due: the renewal of rec, which was just handed
+// out (nil: none), and then its id, or revocations.
+func Due(r *vault.Records, rec *vault.Record, now time.Time) (id string, due bool) {
+	if rec != nil && RenewalDue(rec, now) {
+		return rec.ID, true
+	}
+	return "", Waiting(r, now) || Unsettled(r, now)
 }
 
 // RenewalDue reports whether a successor of rec should be made. A record that
