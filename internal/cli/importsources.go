@@ -45,7 +45,7 @@ func importHelp() string {
 	for _, s := range importSources() {
 		fmt.Fprintf(&b, "  %-18s %s\n", s.name, s.help)
 	}
-	fmt.Fprintf(&b, "  %-18s %s\n", "gcm", "every store of Git Credential Manager")
+	fmt.Fprintf(&b, "  %-18s %s\n", "gcm", "every store of Git Credential Manager; its store cache is cache")
 	return b.String()
 }
 
