@@ -153,8 +153,7 @@ func (a ageFile) prepare(ctx context.Context, key vault.Key, try bool) (func() e
 	if err != nil {
 		return nil, err
 	}
-	var sealed []byte
-	err = a.bounded(ctx, func() (err error) { sealed, err = seal(key, recipients...); return err })
+	sealed, err := bounded(ctx, a.place.patience(), func() ([]byte, error) { return seal(key, recipients...) })
 	if err != nil {
 		return nil, fmt.Errorf("%w: cannot seal the key: %v", vault.ErrNoSource, err)
 	}

@@ -68,8 +68,7 @@ func (a ageFile) openByIdentity(ctx context.Context, sealed []byte, paths []stri
 			identities = append(identities, watched{identity, &reasons})
 		}
 	}
-	var key vault.Key
-	err := a.bounded(ctx, func() (err error) { key, err = unseal(sealed, identities...); return err })
+	key, err := bounded(ctx, a.place.patience(), func() (vault.Key, error) { return unseal(sealed, identities...) })
 	var wrong *age.NoIdentityMatchError
 	switch {
 	case !errors.As(err, &wrong):

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age/plugin"
 
@@ -30,18 +31,27 @@ func (a ageFile) checkPlugin(name string) error {
 	return nil
 }
 
-// bounded runs what may start a plugin, for as long as a person may take.
-func (a ageFile) bounded(ctx context.Context, run func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, a.place.patience())
+// bounded runs what may start a plugin, for as long as a person may take. What
+// comes after that is dropped.
+func bounded[T any](ctx context.Context, limit time.Duration, run func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- run() }()
+	done := make(chan result, 1)
+	go func() {
+		value, err := run()
+		done <- result{value, err}
+	}()
 	select {
-	case err := <-done:
-		return err
+	case r := <-done:
+		return r.value, r.err
 	case <-ctx.Done():
 		endPlugins()
-		return fmt.Errorf("%w: it was not opened within %v", vault.ErrLocked, a.place.patience())
+		var none T
+		return none, fmt.Errorf("%w: it was not opened within %v", vault.ErrLocked, limit)
 	}
 }
 
