@@ -51,16 +51,16 @@ func (a ageFile) Load(ctx context.Context) (vault.Key, error) {
 	if err != nil {
 		return vault.Key{}, err
 	}
-	paths, err := a.identityPaths()
-	if err != nil {
-		return vault.Key{}, err
-	}
+	paths, pathErr := a.identityPaths()
 	if !byIdentity(sealed, paths) {
 		passphrase, err := a.place.Passphrase(ctx, "", false)
 		if err != nil {
 			return vault.Key{}, err
 		}
 		return openByPassphrase(sealed, passphrase)
+	}
+	if pathErr != nil {
+		return vault.Key{}, pathErr
 	}
 	return a.openByIdentity(ctx, sealed, paths)
 }
