@@ -218,12 +218,24 @@ func judge(out string, err error) error {
 		return ErrHostKey
 	case strings.Contains(out, "Public key authentication failed"), strings.Contains(out, "Permission denied"):
 		return ErrRefused
-	case strings.Contains(out, "remote: TF"), strings.Contains(out, "multi_ack"): // the second: it is there
+	case noRepository(out), strings.Contains(out, "multi_ack"): // the second: it is there
 		return nil
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: no answer in %s", ErrUnreachable, tryTime)
 	}
 	return fmt.Errorf("%w: %s", ErrUnreachable, firstLine(out))
+}
+
+// noRepository finds "remote: TF401019: The Git repository ... does not exist
+// ..." or its like about a project (TF200016, VS800075).
+func noRepository(out string) bool {
+	for _, line := range strings.Split(out, "\n") {
+		text, ok := strings.CutPrefix(line, "remote: ")
+		if ok && (strings.HasPrefix(text, "TF") || strings.HasPrefix(text, "VS")) && strings.Contains(text, "does not exist") {
+			return true
+		}
+	}
+	return false
 }
 
 // firstLine is the first line of an output that says something.

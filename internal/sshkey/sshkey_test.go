@@ -243,7 +243,9 @@ func TestJudge(t *testing.T) {
 		"No RSA host key is known for x and you have requested strict checking.\nHost key verification failed.": ErrHostKey,
 		"Unable to negotiate with 1.2.3.4 port 22: no matching host key type found. Their offer: ssh-ed25519":   ErrHostKey,
 		"ssh: Could not resolve hostname ssh.dev.azure.com: Name or service not known\n":                        ErrUnreachable,
-		"":                            ErrUnreachable,
+		"": ErrUnreachable,
+		"remote: VS800075: The project with id 'patrol' does not exist, or you do not have permission to access it.\r\n": nil,
+		"remote: TF24668: The following team project collection is stopped: contoso.\r\n":                                ErrUnreachable,
 		"Welcome to another server\n": ErrUnreachable,
 	} {
 		if err := judge(out, failed); !errors.Is(err, want) {
