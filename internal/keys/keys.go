@@ -93,7 +93,7 @@ func Kinds() []Kind {
 			Why:  "the keyring of this session keeps it, and opens with your login", Unfit: secretServiceUnfit, Files: []string{collectionName},
 		},
 		{
-			Name: "age", Help: "a file sealed by a passphrase, an SSH key or an age identity or plugin",
+			Name: "age", Help: "a file sealed by a passphrase, SSH key, age identity or age plugin",
 			Open: func(p Place) Source { return ageFile{p} },
 			Why:  "a passphrase can be had here", Unfit: ageUnfit, Files: []string{ageName, identityName},
 		},
