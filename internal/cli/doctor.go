@@ -147,7 +147,7 @@ type listedCheck struct {
 
 func (a *app) listChecks(checks []doctor.Check) error {
 	if a.json {
-		list := []listedCheck{}
+		var list []listedCheck
 		for _, c := range checks {
 			list = append(list, listedCheck{c.ID, c.Title, c.Why, c.Remedy, c.Severity, c.Online})
 		}

@@ -229,7 +229,7 @@ func (i *importer) report() error {
 			Items   []*importItem `json:"items"`
 			Skipped []skipped     `json:"skipped"`
 			GCM     []gcmFound    `json:"gcmSettings"`
-		}{i.flags.dryRun, slices.Concat([]*importItem{}, i.items), slices.Concat([]skipped{}, i.skipped), i.gcmSettings()})
+		}{i.flags.dryRun, i.items, i.skipped, i.gcmSettings()})
 	}
 	for _, sk := range i.skipped {
 		i.note("%s was not looked at: %s", sk.From, sk.Reason)

@@ -79,7 +79,7 @@ is tried with a throw-away value. Nothing is asked, and the vault is not opened.
 }
 
 func (s *session) keyStatus() (*keyStatus, error) {
-	st := &keyStatus{Vault: s.vault.Path(), Left: []string{}, SetAside: []string{}}
+	st := &keyStatus{Vault: s.vault.Path()}
 	asides, err := s.vault.Asides()
 	if err != nil {
 		return nil, err

@@ -151,8 +151,7 @@ func (a *app) reportLogout(gone lifecycle.Forgotten) error {
 			Dropped []token  `json:"dropped"`
 			SignIns []token  `json:"signIns"`
 			Left    []string `json:"signedOutOf"` // where Git alone signs in no more
-		}{a.tokens(gone.Revoked), a.tokens(gone.Queued), a.tokens(gone.Pasted), a.tokens(gone.Dropped), a.tokens(gone.SignIns),
-			append([]string{}, gone.Left...)})
+		}{a.tokens(gone.Revoked), a.tokens(gone.Queued), a.tokens(gone.Pasted), a.tokens(gone.Dropped), a.tokens(gone.SignIns), gone.Left})
 	}
 	for i := range gone.Revoked {
 		a.print("Revoked and forgotten: %s.\n", describe(&gone.Revoked[i]))
@@ -192,8 +191,7 @@ func (a *app) reportLogout(gone lifecycle.Forgotten) error {
 	return nil
 }
 
-func (a *app) tokens(records []vault.Record) []token {
-	list := []token{}
+func (a *app) tokens(records []vault.Record) (list []token) {
 	for i := range records {
 		list = append(list, tokenJSON(&records[i], a.Now()))
 	}

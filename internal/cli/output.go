@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,12 +30,44 @@ func (a *app) print(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.Stdout, format, args...)
 }
 
+// printJSON writes a result for programs. A list with nothing in it is one, not
+// null.
 func (a *app) printJSON(v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
+	own := reflect.New(reflect.TypeOf(v)).Elem()
+	own.Set(reflect.ValueOf(v))
+	fillLists(own)
+	text, err := json.MarshalIndent(own.Interface(), "", "  ")
 	if err == nil {
 		_, err = a.Stdout.Write(append(escapeJSON(text), '\n'))
 	}
 	return err
+}
+
+// fillLists makes empty lists of those in v that are not there. What has a form
+// of its own in JSON, such as a time, is left as it is.
+func fillLists(v reflect.Value) {
+	if v.Type().Implements(reflect.TypeFor[json.Marshaler]()) || v.Type().Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fillLists(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
+				fillLists(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+		}
+		for i := range v.Len() {
+			fillLists(v.Index(i))
+		}
+	}
 }
 
 // escapeJSON writes what has no shape of its own as JSON lets one write it: it

@@ -99,7 +99,7 @@ func (a *app) sshStatus(ctx context.Context, org string) error {
 	if errors.Is(locked, vault.ErrNone) {
 		locked = nil
 	}
-	out := sshStatus{Keys: []sshKeyRow{}, HostKey: sshkey.Fingerprint(r.hostKey), KnownHosts: []knownHosts{}, Notes: []string{}}
+	out := sshStatus{HostKey: sshkey.Fingerprint(r.hostKey)}
 	if locked != nil {
 		out.Notes = append(out.Notes, "the vault is not open, so little is known of the keys in it; to open it: patrol unlock")
 	}
@@ -288,8 +288,7 @@ func (s *session) noteSSHKeys(r *vault.Records, all bool, left []string) {
 }
 
 // sshReminders says which keys should be replaced, for "patrol status".
-func sshReminders(r *vault.Records, now time.Time) []string {
-	list := []string{}
+func sshReminders(r *vault.Records, now time.Time) (list []string) {
 	for _, rec := range sshRecords(r) {
 		again := "patrol ssh rotate " + rec.Org
 		switch state := sshState(r, rec); {

@@ -166,10 +166,7 @@ func (a *app) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out := status{
-		Version: buildVersion(), Accounts: []account{}, Tokens: []token{}, SignIns: []signInRow{}, Ended: []signInRow{},
-		Queue: []token{}, Verdicts: []verdict{}, SSH: []string{}, Git: s.gitStatus(),
-	}
+	out := status{Version: buildVersion(), Git: s.gitStatus()}
 	r, err := s.peek(ctx)
 	out.Vault = s.vaultStatus(err)
 	if r != nil {
@@ -289,7 +286,7 @@ func (s *session) gitStatus() gitStatus {
 }
 
 func (s *session) hostSetup(url string, t git.Target) hostSetup {
-	h := hostSetup{URL: url, Helpers: []string{}}
+	h := hostSetup{URL: url}
 	for _, e := range s.config.Helpers(t) {
 		h.Helpers = append(h.Helpers, e.Value)
 		if e.Value == helperValue(s.Executable) {

@@ -61,7 +61,7 @@ func (a *app) tokenList(ctx context.Context) error {
 		return a.printJSON(struct {
 			Tokens []token `json:"tokens"`
 			Queue  []token `json:"queue"`
-		}{append([]token{}, tokens...), append([]token{}, queue...)})
+		}{tokens, queue})
 	}
 	var rows [][]string
 	for _, t := range append(tokens, queue...) {
