@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
@@ -72,17 +73,21 @@ func findConfigTokens(_ context.Context, m *Machine) ([]Finding, error) {
 }
 
 // leaks makes one finding of all places in a file that hold the same secret in
-// the same way: one change takes it out of them.
+// the same way, for the same organisation: one change takes it out of them.
 func (m *Machine) leaks(entries []git.Entry) []Finding {
-	type place struct{ origin, text string }
+	type place struct{ origin, text, org string }
 	var found []Finding
 	index := map[place]int{}
+	urls := map[place][]userinfo{}
 	for _, e := range entries {
-		at := place{e.Origin, ""}
+		at := place{origin: e.Origin}
 		var f Finding
 		if l, u, ok := inEntry(e); ok {
-			at.text = u.text
-			f = m.urlFinding(e, l, u)
+			at.text, at.org = u.text, l.Org
+			if !slices.Contains(urls[at], u) {
+				urls[at] = append(urls[at], u)
+			}
+			f = m.urlFinding(e, l, urls[at])
 		} else if l, ok := inHeader(e); ok {
 			at.text = e.Value
 			f = m.headerFinding(e, l)
@@ -96,26 +101,61 @@ func (m *Machine) leaks(entries []git.Entry) []Finding {
 		if len(azdo.FindPATs([]byte(key))) > 0 {
 			key, _, _ = strings.Cut(key, ".")
 		}
-		if i, ok := index[at]; ok {
-			if !strings.Contains(found[i].What, key) {
-				found[i].What = strings.Replace(found[i].What, ": ", ", "+key+": ", 1)
-			}
+		i, again := index[at]
+		switch {
+		case !again:
+			index[at] = len(found)
+			f.What = key + ": " + f.What
+			found = append(found, f)
 			continue
+		case !strings.Contains(found[i].What, key):
+			found[i].What = strings.Replace(found[i].What, ": ", ", "+key+": ", 1)
 		}
-		index[at] = len(found)
-		f.What = key + ": " + f.What
-		found = append(found, f)
+		found[i].Fix = f.Fix // which says all URLs so far
 	}
 	return found
 }
 
-// urlFinding is about a secret in a URL, which can be taken out of it.
-func (m *Machine) urlFinding(e git.Entry, l Leak, u userinfo) Finding {
-	kept, clean := u.without()
-	l.Becomes = "the URL becomes " + clean
-	return m.leakFinding(e, l, u.text+"@", func(old []byte) []byte {
-		return bytes.ReplaceAll(old, []byte("://"+u.text+"@"), []byte("://"+kept))
+// urlFinding is about a secret in URLs, which can be taken out of them. It is
+// taken out of no others: the same words may be good for another server, too.
+func (m *Machine) urlFinding(e git.Entry, l Leak, urls []userinfo) Finding {
+	var becomes []string
+	for _, u := range urls {
+		if _, clean := u.without(); !slices.Contains(becomes, clean) {
+			becomes = append(becomes, clean)
+		}
+	}
+	l.Becomes = "the URL becomes " + strings.Join(becomes, "\nanother becomes ")
+	return m.leakFinding(e, l, urls[0].url, func(old []byte) []byte {
+		changed := old
+		for _, u := range urls {
+			_, clean := u.without()
+			next := replaceURL(changed, u.url, clean)
+			if bytes.Equal(next, changed) {
+				return old
+			}
+			changed = next
+		}
+		return changed
 	})
+}
+
+// replaceURL replaces a URL where it stands whole, and is not the beginning of
+// another.
+func replaceURL(text []byte, url, with string) []byte {
+	var b []byte
+	for {
+		n := bytes.Index(text, []byte(url))
+		if n < 0 {
+			return append(b, text...)
+		}
+		b, text = append(b, text[:n]...), text[n+len(url):]
+		if len(text) > 0 && bytes.IndexByte([]byte(" \t\r\n\"';#\\]"), text[0]) < 0 {
+			b = append(b, url...)
+			continue
+		}
+		b = append(b, with...)
+	}
 }
 
 // headerFinding is about an Authorization header, whose line goes.
