@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +33,10 @@ Of settings and variables whose value could say more, only the name is here.
 // else to a new file.
 func (s *session) bundle(ctx context.Context, m *doctor.Machine, r doctor.Report, to string) error {
 	hide := s.pseudonyms(m)
+	for _, f := range r.Findings {
+		hide.Know("ORG", f.Org)
+		hide.Know("HOST", f.Host)
+	}
 	var b strings.Builder
 	b.WriteString(bundleHead)
 	section := func(title string, lines ...string) {
@@ -103,6 +108,9 @@ func (s *session) pseudonyms(m *doctor.Machine) *doctor.Pseudonyms {
 			p.Know("ACCOUNT", e.Value)
 		}
 	}
+	for _, proxy := range s.proxies(m) {
+		p.Know("HOST", proxy)
+	}
 	if m.Records == nil {
 		return p
 	}
@@ -119,6 +127,38 @@ func (s *session) pseudonyms(m *doctor.Machine) *doctor.Pseudonyms {
 		p.Know("ORG", org)
 	}
 	return p
+}
+
+// proxies are the hosts of the proxies that are set: errors of the network name
+// them.
+func (s *session) proxies(m *doctor.Machine) (hosts []string) {
+	var set []string
+	for _, name := range []string{"https_proxy", "http_proxy", "all_proxy"} {
+		set = append(set, s.getenv(name), s.getenv(strings.ToUpper(name)))
+	}
+	for _, e := range m.Config.Entries() {
+		if strings.HasPrefix(e.Key, "http.") && strings.HasSuffix(e.Key, ".proxy") {
+			set = append(set, e.Value)
+		}
+	}
+	for _, proxy := range set {
+		hosts = append(hosts, hostOf(proxy))
+	}
+	return hosts
+}
+
+// hostOf is the host of a proxy's address, with or without a scheme, a user and
+// a port.
+func hostOf(proxy string) string {
+	address := proxy
+	if _, rest, found := strings.Cut(proxy, "://"); found {
+		address = rest
+	}
+	address, _, _ = strings.Cut(address[strings.LastIndexByte(address, '@')+1:], "/")
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
 }
 
 func (s *session) bundlePrograms(ctx context.Context, m *doctor.Machine) []string {
@@ -174,7 +214,11 @@ func bundleConfig(m *doctor.Machine) []string {
 		}
 		key := doctor.SafeKey(e.Key)
 		if first, last := strings.IndexByte(key, '.'), strings.LastIndexByte(key, '.'); first < last {
-			key = key[:first] + " " + key[first+1:last] + " " + key[last+1:] // a URL ends where it ends
+			of := key[first+1 : last]
+			if condition, _, is := strings.Cut(of, ":"); is && section == "includeif" {
+				of = condition + ":(a value)"
+			}
+			key = key[:first] + " " + of + " " + key[last+1:] // a URL ends where it ends
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s = %s", e.Scope, key, value))
 	}

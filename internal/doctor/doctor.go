@@ -50,6 +50,8 @@ type Finding struct {
 	Reason   string   `json:"reason"`           // why that matters; the check's, if left empty
 	Remedy   string   `json:"remedy,omitempty"` // what to type or do; the check's, if left empty
 	Fix      *Fix     `json:"fix,omitempty"`
+
+	Org, Host string `json:"-"` // whom it speaks of, for a report that is not to say so
 }
 
 // Fix is a change that can be made on request.

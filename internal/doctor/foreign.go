@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,6 +100,7 @@ func workTree(dir string) string {
 // inFile makes the findings of one file.
 func (m *Machine) inFile(file *foreign.File) (found []Finding) {
 	for _, e := range file.Entries {
+		n := len(found)
 		where := fmt.Sprintf("%s:%d", m.Short(file.Place.Path), e.Line)
 		switch {
 		case !e.Secret.IsSet() && e.Organisation() != "":
@@ -111,6 +113,9 @@ func (m *Machine) inFile(file *foreign.File) (found []Finding) {
 			found = append(found, m.tokenIn(file, e, where))
 		case file.Format.Needs == "" && e.Secret.IsSet() && (e.Organisation() != "" || file.Format.Name != "netrc") && e.Protocol == "https":
 			found = append(found, m.passwordIn(file, e, where))
+		}
+		for ; n < len(found); n++ {
+			found[n].Org, found[n].Host = cmp.Or(e.Organisation(), m.Org), e.Host
 		}
 	}
 	return found

@@ -27,6 +27,9 @@ type name struct {
 // any case. Names of one or two characters are left alone: they are everywhere.
 func (p *Pseudonyms) Know(kind, real string) string {
 	real = strings.TrimSpace(real)
+	if slices.Contains(public(), strings.ToLower(real)) || strings.HasSuffix(strings.ToLower(real), ".visualstudio.com") {
+		return real // its organisation is hidden by itself
+	}
 	for _, n := range p.names {
 		if strings.EqualFold(n.real, real) {
 			return n.shown
@@ -60,7 +63,7 @@ func (p *Pseudonyms) KnowAs(shown, real string) {
 func kinds() []struct{ kind, pattern string } {
 	return []struct{ kind, pattern string }{
 		{"ORG", `(?i)(dev\.azure\.com/)([0-9A-Za-z-]+)((?:/[^\s"',;)\]]*[^\s"',;:.)\]])?)`},
-		{"ORG", `(?i)((?:://)(?:[^\s/@]*@)?)([0-9A-Za-z-]+)()\.visualstudio\.com`},
+		{"ORG", `(?i)((?:^|[^0-9A-Za-z.-]))([0-9A-Za-z-]+)()\.visualstudio\.com`},
 		{"ACCOUNT", `()([^\s"'<>(),;:=/@]+@[^\s"'<>(),;:=/@]+)()`},
 		{"ID", `()\b([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b()`},
 		{"ID", `()\b([0-9a-f]{16}(?:-[0-9a-f]{16})?)\b()`},
@@ -81,7 +84,7 @@ func (p *Pseudonyms) Hide(text string) string {
 	for _, found := range slices.Backward(azdo.FindPATs([]byte(text))) {
 		text = text[:found.Start] + "[token]" + text[found.End:]
 	}
-	text = regexp.MustCompile(`://[^\s/@]+@`).ReplaceAllString(text, "://")
+	text = regexp.MustCompile(`://\S*@`).ReplaceAllString(text, "://")
 	for _, n := range p.names {
 		text = n.pattern.ReplaceAllString(text, "${1}"+strings.ReplaceAll(n.shown, "$", "$$")+"${2}")
 	}

@@ -177,7 +177,7 @@ func (m *Machine) headerFinding(e git.Entry, l Leak) Finding {
 // file without it, or as it was where it cannot.
 func (m *Machine) leakFinding(e git.Entry, l Leak, text string, without func([]byte) []byte) Finding {
 	l.Org = cmp.Or(l.Org, m.Org)
-	f := Finding{Where: m.origin(e), What: l.Kind(), Severity: l.Severity()}
+	f := Finding{Where: m.origin(e), What: l.Kind(), Severity: l.Severity(), Org: l.Org}
 	file := e.File()
 	if file == "" {
 		return f
