@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/foreign"
@@ -49,7 +46,7 @@ func needed(f foreign.Format) string {
 // findForeign reads the files of one format.
 func (m *Machine) findForeign(f foreign.Format) (found []Finding, failed error) {
 	seen := map[string]bool{}
-	for _, repo := range append([]string{""}, m.workTrees()...) {
+	for _, repo := range append([]string{""}, m.Trees()...) {
 		places := m.Places
 		places.Repo = repo
 		for _, place := range f.Files(places) {
@@ -70,31 +67,10 @@ func (m *Machine) findForeign(f foreign.Format) (found []Finding, failed error) 
 	return found, failed
 }
 
-// workTrees are the directories of the repositories that are looked at.
-func (m *Machine) workTrees() []string {
-	var trees []string
-	if tree := workTree(m.Here); tree != "" {
-		trees = append(trees, tree)
-	}
-	for _, file := range m.repositoryFiles() {
-		if tree, ok := strings.CutSuffix(filepath.ToSlash(file), "/.git/config"); ok && !slices.Contains(trees, tree) {
-			trees = append(trees, tree)
-		}
-	}
-	return trees
-}
-
-// Trees are the repositories that are looked at, by their directories.
-func (m *Machine) Trees() []string { return m.workTrees() }
-
-// workTree is the work tree around a directory, "" if there is none.
-func workTree(dir string) string {
-	for ; dir != "" && filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-		if exists(filepath.Join(dir, ".git")) {
-			return dir
-		}
-	}
-	return ""
+// Trees are the work trees of the repositories that are looked at.
+func (m *Machine) Trees() []string {
+	m.repositoryFiles()
+	return m.trees
 }
 
 // inFile makes the findings of one file.

@@ -54,6 +54,7 @@ type Machine struct {
 
 	listing *listing // see listed
 	files   []string // of Git's configuration in repositories; see repositoryFiles
+	trees   []string // the work trees of those repositories
 }
 
 // Getenv returns a variable of the environment, "" if it is not set.
@@ -151,10 +152,9 @@ func (m *Machine) addRepository(dir string) bool {
 	info, err := os.Stat(gitDir)
 	switch {
 	case err == nil && info.IsDir():
-	case err == nil && info.Mode().IsRegular() && info.Size() < 4096: // a work tree beside, or a submodule
-		text, err := os.ReadFile(gitDir)
-		link, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
-		if err != nil || !ok {
+	case err == nil: // a work tree beside, or a submodule
+		link, ok := strings.CutPrefix(readName(gitDir), "gitdir: ")
+		if !ok {
 			return false
 		}
 		if gitDir = link; !filepath.IsAbs(link) {
@@ -165,15 +165,32 @@ func (m *Machine) addRepository(dir string) bool {
 	default:
 		return false
 	}
+	if gitDir != dir && !slices.Contains(m.trees, dir) {
+		m.trees = append(m.trees, dir)
+	}
 	common := gitDir
-	if text, err := os.ReadFile(filepath.Join(gitDir, "commondir")); err == nil {
-		if common = strings.TrimSpace(string(text)); !filepath.IsAbs(common) {
+	if name := readName(filepath.Join(gitDir, "commondir")); name != "" {
+		if common = name; !filepath.IsAbs(common) {
 			common = filepath.Join(gitDir, common)
 		}
 	}
 	m.addFile(filepath.Join(common, "config"), filepath.Join(gitDir, "config.worktree"), filepath.Join(dir, ".gitmodules"))
 	m.addModules(filepath.Join(common, "modules"), 0)
 	return true
+}
+
+// readName reads a small file that names a directory; "" if it is none, such as
+// a FIFO, which would be waited for.
+func readName(path string) string {
+	const most = 4096
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // addModules notes the configuration of submodules, which may have slashes in
@@ -198,7 +215,7 @@ func (m *Machine) addModules(dir string, depth int) {
 
 func (m *Machine) addFile(paths ...string) {
 	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() <= MaxFile {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			m.files = append(m.files, path)
 		}
 	}

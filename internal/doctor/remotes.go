@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,6 +40,10 @@ func findRemoteTokens(ctx context.Context, m *Machine) ([]Finding, error) {
 	var found []Finding
 	var failed error
 	for _, file := range m.repositoryFiles() {
+		if info, err := os.Stat(file); err == nil && info.Size() > MaxFile {
+			failed = errors.Join(failed, fmt.Errorf("%s is larger than %d MiB", file, MaxFile>>20))
+			continue
+		}
 		entries, err := git.LoadFile(ctx, m.Git, m.Environ, file)
 		if err != nil {
 			failed = errors.Join(failed, err)
