@@ -124,6 +124,9 @@ func patCall(verb, method, organization string, auth Auth, authorizationID strin
 	return req, err
 }
 
+// ValidID reports whether s has the form of a token's id, a GUID.
+func ValidID(s string) bool { return guid(s) != "" }
+
 // patsURL is the end point, in the organisation's identity service. One path
 // serves both a token and the list of them.
 func patsURL(organization string, query url.Values) string {

@@ -149,16 +149,38 @@ type hostSetup struct {
 }
 
 func statusCommand(a *app) *cobra.Command {
-	return a.addJSON(&cobra.Command{
+	var warn string
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "show tokens, expiry, the vault's key and Git's configuration",
 		Long: `Show what patrol keeps and how it is reached: every token with its expiry (never
 the token itself), where the vault's key is and how long it stays unlocked, and
 whether Git asks patrol. It asks nothing; what is due to be revoked is revoked
-in the background, as after every command.`,
+in the background, as after every command.
+
+With --warn, for prompts and cron: nothing and exit code 0, or one line and exit
+code 3 when something ends within that time, or has ended, and will not be renewed
+by itself: a token that was pasted, one whose sign-in is gone or whose renewal
+failed, a sign-in that is over or has not been used for nearly 90 days, an SSH
+key. What patrol renews silently is no reason. It asks no server. When the vault
+is locked, nothing is known: exit code 4.`,
+		Example: `  patrol status
+  patrol status --warn 7
+  patrol status --warn 12h --json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
-	})
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("warn") {
+				within, err := parseSpan(warn)
+				if err != nil {
+					return usage(cmd, err)
+				}
+				return a.statusWarn(cmd.Context(), within)
+			}
+			return a.status(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&warn, "warn", "", "one line if something ends within this `time`: 7, 7d, 12h")
+	return a.addJSON(cmd)
 }
 
 func (a *app) status(ctx context.Context) error {

@@ -173,32 +173,9 @@ const flushTime = 15 * time.Second
 func (k *Keeper) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
-	r, err := k.read()
+	last, err := k.workOff(ctx, func(rec *vault.Record) bool { return !k.Now().Before(rec.Due) }, 0)
 	if err != nil {
 		return err
-	}
-	access := map[string]signedIn{}
-	failed := map[string]error{}
-	var last error
-	for i := range r.List {
-		rec := r.List[i]
-		if rec.Kind != vault.PAT || rec.Due.IsZero() || k.Now().Before(rec.Due) {
-			continue
-		}
-		who := rec.Tenant + " " + rec.Account
-		if _, known := access[who]; !known && failed[who] == nil && !rec.Dead(k.Now()) {
-			access[who], failed[who] = k.silently(ctx, rec)
-		}
-		err := failed[who]
-		if err == nil {
-			err = k.revoke(ctx, rec, access[who])
-		}
-		if err := k.settle(ctx, rec.ID, err); err != nil {
-			return err
-		}
-		if err != nil {
-			last = err
-		}
 	}
 	last = cmp.Or(k.sweepAll(ctx), last)
 	return errors.Join(last, k.dropSignIns(ctx))

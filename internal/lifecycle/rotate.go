@@ -95,7 +95,7 @@ func (k *Keeper) succeed(ctx context.Context, id string, claim func(context.Cont
 	if rec = r.Find(id); rec == nil || !rec.Answers() {
 		return helper.ErrNoRecord
 	}
-	if !renewable(rec) {
+	if !Renewable(rec) {
 		return ErrNotOurs
 	}
 	renewing := *k
@@ -111,8 +111,8 @@ func (k *Keeper) succeed(ctx context.Context, id string, claim func(context.Cont
 // than anything but another PAT.
 func (k *Keeper) renewsPAT() bool { return k.rotating != nil && k.rotating.Kind == vault.PAT }
 
-// renewable reports whether patrol made the credential, and can make another.
-func renewable(rec *vault.Record) bool {
+// Renewable reports whether patrol made the credential, and can make another.
+func Renewable(rec *vault.Record) bool {
 	return rec.Kind == vault.PAT && rec.ServerID != "" || rec.Kind == vault.Entra
 }
 
