@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/lifecycle"
@@ -63,6 +64,9 @@ func explain(err error) *problem {
 	case errors.Is(err, cred.ErrMalformed):
 		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}
+	if p := explainForeign(err); p != nil {
+		return p
+	}
 	if p := explainService(err); p != nil {
 		return p
 	}
@@ -74,6 +78,18 @@ func explain(err error) *problem {
 	}
 	what, hint := helper.Explain(err, helper.Target{})
 	return &problem{what, hint, helper.Code(err)}
+}
+
+// explainForeign explains why a file of another program stays as it is; nil for
+// other errors.
+func explainForeign(err error) *problem {
+	switch {
+	case errors.Is(err, foreign.ErrChanged), errors.Is(err, foreign.ErrLocked):
+		return &problem{err.Error(), "type the command again when no other program writes there", helper.Failed}
+	case errors.Is(err, foreign.ErrUnsafe), errors.Is(err, foreign.ErrTooBig):
+		return &problem{err.Error(), "take it out with an editor, or make the file and its directory yours alone", helper.Failed}
+	}
+	return nil
 }
 
 // explainService explains what a Secret Service has against giving the key;

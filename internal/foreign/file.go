@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -73,8 +74,27 @@ func parse(format Format, data []byte) []Entry {
 }
 
 // Remove takes an entry out of the file: all of its bytes, and no others. A file
-// that holds nothing else is deleted.
+// that holds nothing else is deleted. What another program does to the file
+// meanwhile stays; that it took out the entry is no error.
 func (f *File) Remove(e Entry) error {
+	const tries = 5 // another one may be doing the same, entry by entry
+	for n := 1; ; n++ {
+		err := f.remove(e)
+		if !errors.Is(err, ErrChanged) || n == tries {
+			return err
+		}
+		again, readErr := Read(f.Format, f.Place)
+		if readErr != nil || again.real != f.real {
+			return err
+		}
+		*f = *again
+		if !slices.ContainsFunc(f.Entries, func(now Entry) bool { return now.Secret.Equal(e.Secret) }) {
+			return nil
+		}
+	}
+}
+
+func (f *File) remove(e Entry) error {
 	now, err := f.find(e)
 	if err != nil {
 		return err
@@ -131,7 +151,7 @@ func (f *File) write(data []byte) (err error) {
 		return err
 	}
 	temp := f.real + ".lock"
-	out, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := createLock(temp)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w (if none is, remove %s)", ErrLocked, temp)
 	}
@@ -160,6 +180,20 @@ func (f *File) write(data []byte) (err error) {
 		return err
 	}
 	return os.Rename(temp, f.real)
+}
+
+// createLock waits for another writer as long as git-credential-store does.
+// See https://git-scm.com/docs/git-config#Documentation/git-config.txt-credentialStorelockTimeoutMS.
+func createLock(path string) (f *os.File, err error) {
+	const tries, pause = 20, 50 * time.Millisecond
+	for range tries {
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+		time.Sleep(pause)
+	}
+	return f, err
 }
 
 // unchanged is an error when the file is no longer the one that was read.

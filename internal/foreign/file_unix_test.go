@@ -77,9 +77,10 @@ func TestRemoveKeepsModeAndTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, place.Path, "https://b:a%2Fb@two.example\n")
-	if err := f.Remove(stale); !errors.Is(err, ErrChanged) {
+	if err := f.Remove(stale); err != nil {
 		t.Errorf("an entry that is gone: %v", err)
 	}
+	same(t, place.Path, "https://b:a%2Fb@two.example\n")
 }
 
 // S06: nor is one rewritten.
@@ -89,19 +90,6 @@ func TestRewriteRefuses(t *testing.T) {
 		spoil func(t *testing.T, place Place, dir string)
 		want  error
 	}{
-		"a file that was changed": {func(t *testing.T, place Place, _ string) {
-			if err := os.WriteFile(place.Path, []byte(two+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, ErrChanged},
-		"a file that was replaced": {func(t *testing.T, place Place, dir string) {
-			if err := os.WriteFile(dir+"/new", []byte(two), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Rename(dir+"/new", place.Path); err != nil {
-				t.Fatal(err)
-			}
-		}, ErrChanged},
 		"a file that is gone": {func(t *testing.T, place Place, _ string) {
 			if err := os.Remove(place.Path); err != nil {
 				t.Fatal(err)
@@ -137,8 +125,33 @@ func TestRewriteRefuses(t *testing.T) {
 	}
 }
 
+// What others write meanwhile is not lost, and hinders nothing.
+func TestRemoveMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		now, want string
+	}{
+		"an entry was added":       {"https://c:secret3@three.example\n" + two, "https://c:secret3@three.example\nhttps://b:secret2@two.example\n"},
+		"the file was only placed": {two, "https://b:secret2@two.example\n"},
+		"the entry is gone":        {"https://b:secret2@two.example\n", "https://b:secret2@two.example\n"},
+	} {
+		place, dir := home(t)
+		f := read(t, place)
+		if err := os.WriteFile(dir+"/new", []byte(c.now), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(dir+"/new", place.Path); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Remove(f.Entries[0]); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		same(t, place.Path, c.want)
+	}
+}
+
 // Git holds FILE.lock while it writes FILE.
-func TestRewriteWaitsForNobody(t *testing.T) {
+func TestRewriteLocked(t *testing.T) {
 	t.Parallel()
 	place, _ := home(t)
 	f := read(t, place)
