@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 )
@@ -201,7 +202,7 @@ func (m *Machine) appendFix(lines string) *Fix {
 			if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
 				return nil, os.WriteFile(file, []byte(lines), 0o600)
 			}
-			return nil, Rewrite(file, func(old []byte) ([]byte, error) {
+			return nil, foreign.Edit(file, MaxFile, func(old []byte) ([]byte, error) {
 				text := string(old)
 				if text != "" && !strings.HasSuffix(text, "\n") {
 					text += "\n"

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/git"
 )
 
@@ -329,7 +330,7 @@ func findEnvTokens(_ context.Context, m *Machine) ([]Finding, error) {
 	// one line. See https://git-scm.com/docs/gitcredentials#_requesting_credentials.
 	for _, name := range []string{"GIT_ASKPASS", "SSH_ASKPASS"} {
 		path := m.Getenv(name)
-		if text, _, err := ReadOwn(path); err == nil && len(azdo.FindPATs(text)) > 0 {
+		if text, err := foreign.ReadOwn(path, MaxFile); err == nil && len(azdo.FindPATs(text)) > 0 {
 			found = append(found, Finding{
 				Where: m.Short(path) + ", which " + name + " names", What: "it holds an Azure DevOps token (its checksum is right)",
 				Remedy: "remove it, unset " + name + ", and revoke the token in the portal",

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/git"
 )
 
@@ -65,7 +66,7 @@ func (m *Machine) fetched(gitDir string) []Finding {
 	}
 	for _, name := range sortedKeys(remedies) {
 		path := filepath.Join(gitDir, filepath.FromSlash(name))
-		if text, _, err := ReadOwn(path); err == nil && len(azdo.FindPATs(text)) > 0 {
+		if text, err := foreign.ReadOwn(path, MaxFile); err == nil && len(azdo.FindPATs(text)) > 0 {
 			l := Leak{Proven: true}
 			found = append(found, Finding{Where: m.Short(path), What: l.Kind(), Remedy: remedies[name] + "; revoke the token in the portal"})
 		}
@@ -187,7 +188,7 @@ func (m *Machine) leakFinding(e git.Entry, l Leak, text string, without func([]b
 	if file == "" {
 		return f
 	}
-	if old, _, err := ReadOwn(file); err == nil {
+	if old, err := foreign.ReadOwn(file, MaxFile); err == nil {
 		if i := bytes.Index(old, []byte(text)); i >= 0 {
 			f.Where += fmt.Sprintf(":%d", 1+bytes.Count(old[:i], []byte("\n")))
 		}
@@ -197,7 +198,7 @@ func (m *Machine) leakFinding(e git.Entry, l Leak, text string, without func([]b
 		l.Becomes += "\nthat file is committed: commit the change, too; the token stays in the history, so revoke it"
 	}
 	l.Remove = func() error {
-		return Rewrite(file, func(old []byte) ([]byte, error) {
+		return foreign.Edit(file, MaxFile, func(old []byte) ([]byte, error) {
 			changed := without(old)
 			if bytes.Equal(changed, old) {
 				return nil, fmt.Errorf("%s does not have it as it was found; take it out by hand", m.Short(file))

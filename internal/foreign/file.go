@@ -49,6 +49,38 @@ func Read(format Format, place Place) (*File, error) {
 	return f, nil
 }
 
+// ReadOwn reads a regular file of one's own, through links.
+func ReadOwn(path string, limit int64) ([]byte, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	data, _, err := readOwn(real, limit)
+	return data, err
+}
+
+// Edit changes a file without entries, such as Git's configuration, wherever
+// links lead to: change is given what is in it now.
+func Edit(path string, limit int64, change func(old []byte) ([]byte, error)) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	data, info, err := readOwn(real, limit)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	changed, err := change(data)
+	if err != nil || bytes.Equal(changed, data) {
+		return err
+	}
+	f := &File{Format: Format{Limit: limit}, Place: Place{real, filepath.Dir(real)}, real: real, data: data, info: info}
+	if err := f.write(changed); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
 // parse reads the entries, and beside them the tokens that stand where the
 // format has no credentials, such as in a comment.
 func parse(format Format, data []byte) []Entry {
