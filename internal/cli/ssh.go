@@ -174,7 +174,7 @@ func (r *sshRun) knownHostsFile() string { return filepath.Join(r.dir, "patrol_k
 
 // withSSH runs one of the commands that change something, one at a time.
 func (a *app) withSSH(cmd *cobra.Command, org string, f sshFlags, do func(*sshRun, context.Context) error) error {
-	if f.bits != 0 && (f.bits < sshkey.LeastBits || f.bits > sshkey.MostBits) {
+	if cmd.Flags().Lookup("bits") != nil && (f.bits < sshkey.LeastBits || f.bits > sshkey.MostBits) {
 		return usage(cmd, errors.New("--bits must be between 3072 and 8192"))
 	}
 	if f.lifetime < 0 {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,8 +21,8 @@ import (
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
-// writeConfig names the keys in use, and the service's host key, for ssh.
-func (r *sshRun) writeConfig(all *vault.Records) error {
+// entries are the keys in use, for the block of the configuration.
+func (r *sshRun) entries(all *vault.Records) []sshkey.Entry {
 	var entries []sshkey.Entry
 	for _, rec := range sshRecords(all) {
 		if sshState(all, rec) != "in use" || !r.own(all, rec) ||
@@ -31,34 +32,62 @@ func (r *sshRun) writeConfig(all *vault.Records) error {
 		entries = append(entries, sshkey.Entry{Host: rec.Host, File: rec.Path, Unlock: unlockLine(r.Executable, rec.Org)})
 	}
 	slices.SortFunc(entries, func(a, b sshkey.Entry) int { return strings.Compare(a.Host, b.Host) })
+	return entries
+}
+
+// configurable finds out, before anything else is done, whether the
+// configuration can be written.
+func (r *sshRun) configurable() error {
+	_, err := r.edit([]sshkey.Entry{{Host: sshkey.Host, File: filepath.Join(r.dir, "patrol_"+r.t.Org)}}, true)
+	return err
+}
+
+// edit puts the block for some entries into the configuration, and reports
+// whether that changes anything. With dry nothing is written.
+func (r *sshRun) edit(entries []sshkey.Entry, dry bool) (bool, error) {
 	block, err := sshkey.Block(entries, r.knownHostsFile())
 	if err != nil {
-		return failed("name your home directory without such characters", "%v", err)
+		return false, failed("name your home directory without such characters", "%v", err)
 	}
-	sshkey.Sweep(r.knownHostsFile())
-	sshkey.Sweep(r.configFile())
-	known := func(string) (string, error) { return sshkey.KnownHosts(r.hostKey), nil }
-	if len(entries) > 0 {
-		if _, err := sshkey.Replace(r.knownHostsFile(), false, known); err != nil {
-			return failed("see who may write it: ls -l "+r.knownHostsFile(), "%v", err)
-		}
-	}
-	_, err = sshkey.Replace(r.configFile(), false, func(text string) (string, error) { return sshkey.Edit(text, block) })
+	changed, err := sshkey.Replace(r.configFile(), dry, func(text string) (string, error) { return sshkey.Edit(text, block) })
 	switch {
 	case errors.Is(err, sshkey.ErrBlock):
-		return failed("repair it by hand, or delete its lines, and type the command again", "%v", err)
+		return false, failed("repair it by hand, or delete its lines, and type the command again", "%v", err)
 	case err != nil:
-		return failed("nothing in it was changed; see who may write it: ls -l "+r.configFile(), "%v", err)
+		return false, failed("nothing in it was changed; see who may write it: ls -lL "+r.configFile(), "%v", err)
+	}
+	return changed, nil
+}
+
+// writeConfig names the keys in use, and the service's host key, for ssh. It
+// reports whether they were not named before.
+func (r *sshRun) writeConfig(all *vault.Records) (bool, error) {
+	entries := r.entries(all)
+	changed := false
+	if len(entries) > 0 {
+		known := func(string) (string, error) { return sshkey.KnownHosts(r.hostKey), nil }
+		var err error
+		if changed, err = sshkey.Replace(r.knownHostsFile(), false, known); err != nil {
+			return false, failed("see who may write it: ls -l "+r.knownHostsFile(), "%v", err)
+		}
+	}
+	edited, err := r.edit(entries, false)
+	if err != nil {
+		return false, err
 	}
 	if len(entries) == 0 {
+		sshkey.Sweep(r.knownHostsFile())
 		if err := os.Remove(r.knownHostsFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return false, err
 		}
 	}
 	if r.client.Config != "" {
 		r.client.Config = r.configFile()
 	}
-	return nil
+	if target, err := sshkey.Target(r.configFile()); edited && err == nil && target != r.configFile() {
+		r.note("%s is a link: %s was changed", r.configFile(), target)
+	}
+	return changed || edited, nil
 }
 
 // unlockLine is the command that the block runs before ssh connects. ssh hands
@@ -211,7 +240,7 @@ func (r *sshRun) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.writeConfig(all); err != nil {
+	if _, err := r.writeConfig(all); err != nil {
 		return err
 	}
 	for _, id := range doomed {

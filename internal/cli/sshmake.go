@@ -37,7 +37,15 @@ func (r *sshRun) unfinished(all *vault.Records) *vault.Record {
 			return rec
 		}
 	}
+	if len(r.due(all)) > 0 {
+		return r.current(all)
+	}
 	return nil
+}
+
+// due are the keys of the organisation that are to be deleted.
+func (r *sshRun) due(all *vault.Records) []*vault.Record {
+	return slices.DeleteFunc(sshRecords(all), func(rec *vault.Record) bool { return rec.Org != r.t.Org || rec.Due.IsZero() })
 }
 
 // current finds the key that is in use for the organisation.
@@ -61,12 +69,22 @@ func (r *sshRun) create(ctx context.Context) error {
 	}
 	rec := r.unfinished(all)
 	if rec == nil {
-		if r.current(all) != nil {
+		if rec = r.current(all); rec != nil {
+			// A run may have died before the configuration named it.
+			if changed, err := r.writeConfig(all); changed || err != nil {
+				if err != nil {
+					return err
+				}
+				return r.report(ctx, rec.ID)
+			}
 			return failed("to replace it: patrol ssh rotate "+r.t.Org, "%s has a key already", r.t.Org)
 		}
 		if i := slices.IndexFunc(list, func(o *vault.Record) bool { return o.Host == host && o.Org != r.t.Org }); i >= 0 {
 			return failed("it serves "+r.t.Org+" too, if the account is the same; for another account: patrol ssh create --alias "+r.t.Org,
 				"there is a key for %s already, made for %s", host, list[i].Org)
+		}
+		if err := r.configurable(); err != nil {
+			return err
 		}
 		if rec, err = r.begin(ctx, host, ""); err != nil {
 			return err
@@ -85,9 +103,12 @@ func (r *sshRun) rotate(ctx context.Context) error {
 		return r.plan(ctx, all, rec)
 	}
 	if rec == nil {
+		if err := r.configurable(); err != nil {
+			return err
+		}
 		old := r.current(all)
 		if old == nil {
-			if old, err = r.adopt(ctx); err != nil {
+			if old, err = r.adopt(ctx, all); err != nil {
 				return err
 			}
 		}
@@ -96,39 +117,6 @@ func (r *sshRun) rotate(ctx context.Context) error {
 		}
 	}
 	return r.advance(ctx, rec.ID)
-}
-
-// plan says what rotate would do.
-func (r *sshRun) plan(ctx context.Context, all *vault.Records, rec *vault.Record) error {
-	old := r.current(all)
-	if rec != nil {
-		r.print("An interrupted run would go on with %s.\n", rec.Path)
-		if p := all.Find(rec.Predecessor); p != nil {
-			old = p
-		}
-	} else if old == nil {
-		var err error
-		if old, err = r.found(ctx); err != nil {
-			return err
-		}
-	}
-	r.print("A new RSA key of %d bits would be made in %s and added to your account", r.f.bits, r.dir)
-	if r.f.experimental {
-		r.print(" by an undocumented call.\n")
-	} else {
-		r.print(" by you, at %s\n", keysPage(r.t.Org))
-	}
-	r.print("It would be tried with ssh, and named in %s.\n", r.configFile())
-	switch {
-	case old == nil:
-	case r.own(all, old):
-		r.print("Then %s would be deleted, on the server and here.\n", old.Path)
-	case r.f.deleteOld:
-		r.print("Then %s would be deleted on the server, and stay here: you made it.\n", old.Path)
-	default:
-		r.print("%s would stay, here and on the server: you made it.\n", old.Path)
-	}
-	return nil
 }
 
 // begin writes down that a key is about to be made.
@@ -149,7 +137,12 @@ func (r *sshRun) begin(ctx context.Context, host, predecessor string) (*vault.Re
 }
 
 // found describes the key that ssh shows to the service without patrol.
-func (r *sshRun) found(ctx context.Context) (*vault.Record, error) {
+func (r *sshRun) found(ctx context.Context, all *vault.Records) (*vault.Record, error) {
+	for _, rec := range sshRecords(all) {
+		if rec.Host == sshkey.Host && rec.Org != r.t.Org {
+			return nil, failed("patrol ssh rotate "+rec.Org, "the key for %s was made for %s", sshkey.Host, rec.Org)
+		}
+	}
 	settings, err := r.client.Settings(ctx, sshkey.Host)
 	if err != nil {
 		return nil, failed("see what ssh says about its configuration: ssh -G "+sshkey.Host, "%v", err)
@@ -169,8 +162,8 @@ func (r *sshRun) found(ctx context.Context) (*vault.Record, error) {
 }
 
 // adopt writes down a person's own key as the one to be replaced.
-func (r *sshRun) adopt(ctx context.Context) (*vault.Record, error) {
-	rec, err := r.found(ctx)
+func (r *sshRun) adopt(ctx context.Context, all *vault.Records) (*vault.Record, error) {
+	rec, err := r.found(ctx, all)
 	if err != nil {
 		return nil, err
 	}
@@ -224,13 +217,17 @@ func (r *sshRun) advance(ctx context.Context, id string) error {
 	}
 	rec := all.Find(id)
 	old := all.Find(rec.Predecessor)
-	if err := r.writeConfig(all); err != nil {
+	if _, err := r.writeConfig(all); err != nil {
 		return err
 	}
 	if err := r.toAgent(all, rec); err != nil {
 		return err
 	}
-	if old != nil {
+	doomed := r.due(all) // of a removal that was interrupted, too
+	if old != nil && old.Due.IsZero() {
+		doomed = append(doomed, old)
+	}
+	for _, old := range doomed {
 		if err := r.retire(ctx, old.ID); err != nil {
 			return err
 		}

@@ -118,14 +118,15 @@ func (r *sshRun) fillKeys(out *sshStatus, all *vault.Records, locked error, s ss
 	files := r.identities(s)
 	if all != nil {
 		for _, rec := range sshRecords(all) {
-			if org != "" && rec.Org != org {
+			first := len(files) > 0 && files[0] == rec.Path
+			if org != "" && rec.Org != org && !first { // that one serves all organisations
 				continue
 			}
 			row := sshKeyRow{
 				File: rec.Path, Org: rec.Org, Host: rec.Host, State: sshState(all, rec), Created: rec.Created,
 				Expires: rec.Expires, Name: rec.Name, ServerID: rec.ServerID,
 			}
-			row.Used = len(files) > 0 && files[0] == rec.Path || rec.Host != sshkey.Host && row.State == "in use"
+			row.Used = first || rec.Host != sshkey.Host && row.State == "in use"
 			if key, err := sshkey.ParseLine(rec.PublicKey); err == nil {
 				row.describe(key, r.Now())
 			}
@@ -133,7 +134,7 @@ func (r *sshRun) fillKeys(out *sshStatus, all *vault.Records, locked error, s ss
 		}
 	}
 	for i, file := range files {
-		if slices.ContainsFunc(out.Keys, func(k sshKeyRow) bool { return k.File == file }) {
+		if all != nil && slices.ContainsFunc(sshRecords(all), func(rec *vault.Record) bool { return rec.Path == file }) {
 			continue
 		}
 		row := sshKeyRow{File: file, Host: sshkey.Host, State: "yours", Used: i == 0}
@@ -292,6 +293,8 @@ func sshReminders(r *vault.Records, now time.Time) (list []string) {
 	for _, rec := range sshRecords(r) {
 		again := "patrol ssh rotate " + rec.Org
 		switch state := sshState(r, rec); {
+		case state == "to be deleted" && !slices.ContainsFunc(sshRecords(r), func(n *vault.Record) bool { return n.Org == rec.Org && sshState(r, n) != state }):
+			list = append(list, fmt.Sprintf("the key of %s is to be deleted: patrol ssh remove %s", rec.Org, rec.Org))
 		case state == "to be deleted":
 			list = append(list, fmt.Sprintf("the old key of %s is to be deleted: %s", rec.Org, again))
 		case state == "to be added":

@@ -27,8 +27,43 @@ func MakeDir(dir string) error {
 	return mine(dir, info)
 }
 
-// readOwn reads a configuration file; one that is not there is empty. A link,
-// and a file of somebody else, are refused: it would be replaced.
+// Target is the file to change in the place of path: what it links to, as
+// programs that manage such files make it. That has to be in the home directory,
+// which is above the directory of path, and no directory on the way there may be
+// somebody else's, or written by others.
+func Target(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return path, nil // what it is, readOwn judges
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	home, err := filepath.EvalSymlinks(filepath.Dir(filepath.Dir(path)))
+	if err != nil {
+		return "", err
+	}
+	within, err := filepath.Rel(home, target)
+	if err != nil || !filepath.IsLocal(within) {
+		return "", fmt.Errorf("%s is a link that leads out of your home directory, to %s", path, target)
+	}
+	for dir := filepath.Dir(target); ; dir = filepath.Dir(dir) {
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return "", err
+		}
+		if err := mine(dir, info); err != nil {
+			return "", fmt.Errorf("%s is a link to %s, but %w", path, target, err)
+		}
+		if dir == home {
+			return target, nil
+		}
+	}
+}
+
+// readOwn reads a configuration file; one that is not there is empty. A file of
+// somebody else, and what is none, are refused: it would be replaced.
 func readOwn(path string) (string, fs.FileMode, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,8 +87,13 @@ func readOwn(path string) (string, fs.FileMode, error) {
 }
 
 // Replace changes a file as edit says, whole or not at all, and keeps its
-// mode. It reports whether anything changed. With dry nothing is written.
+// mode; behind a link it changes what that leads to. It reports whether anything
+// changed. With dry nothing is written.
 func Replace(path string, dry bool, edit func(string) (string, error)) (bool, error) {
+	path, err := Target(path)
+	if err != nil {
+		return false, err
+	}
 	old, mode, err := readOwn(path)
 	if err != nil {
 		return false, err
@@ -65,6 +105,7 @@ func Replace(path string, dry bool, edit func(string) (string, error)) (bool, er
 	if text == old || dry {
 		return text != old, nil
 	}
+	Sweep(path)
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newFile)
 	if err != nil {
 		return false, err
