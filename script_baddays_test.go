@@ -35,7 +35,7 @@ type badDays struct {
 func badDayCommands() map[string]scriptCommand {
 	list := map[string]scriptCommand{
 		"says": cmdSays, "stops": cmdStops, "own": cmdOwn, "damage": cmdDamage, "hold": cmdHold,
-		"impostor": cmdImpostor, "heard": cmdHeard, "many": cmdMany, "mix": cmdMix, "blocked": cmdBlocked,
+		"impostor": cmdImpostor, "heard": cmdHeard, "many": cmdMany, "mix": cmdMix, "blocked": cmdBlocked, "gaps": cmdGaps,
 	}
 	for _, name := range circumstances() {
 		list[name] = wrapCommand(name)

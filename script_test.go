@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	if main, ok := clockedMains()[filepath.Base(os.Args[0])]; ok {
 		os.Exit(main())
 	}
+	if os.Args[0] == announcer {
+		os.Exit(announce())
+	}
 	leaveTerminal()
 	os.Exit(m.Run())
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,27 +62,45 @@ func (a *app) sshUnlock(ctx context.Context, arg string, quiet bool, life time.D
 	if err != nil && !errors.Is(err, vault.ErrNone) {
 		return err
 	}
-	var rec *vault.Record
-	if all != nil {
-		rec = r.current(all)
-	}
-	if rec == nil {
+	keys := r.usable(all)
+	if len(keys) == 0 {
 		return failed("patrol ssh create "+t.Org, "patrol has no SSH key for %s", t.Org)
 	}
+	for _, rec := range keys {
+		if err := r.intoAgent(all, rec, socket, quiet, life); err != nil {
+			return err
+		}
+	}
+	if !quiet {
+		a.print("ssh-agent has the key of %s.\n", t.Org)
+	}
+	return nil
+}
+
+// usable are the keys of the organisation that the configuration may name: in
+// the middle of a rotation the old one, and already the new one.
+func (r *sshRun) usable(all *vault.Records) []*vault.Record {
+	if all == nil {
+		return nil
+	}
+	return slices.DeleteFunc(sshRecords(all), func(rec *vault.Record) bool {
+		return rec.Org != r.t.Org || rec.Verified.IsZero() || !rec.Due.IsZero() || !r.own(all, rec)
+	})
+}
+
+// intoAgent hands a key to the agent; where only that it is there counts, not
+// again.
+func (r *sshRun) intoAgent(all *vault.Records, rec *vault.Record, socket string, quiet bool, life time.Duration) error {
 	public, err := sshkey.ParseLine(rec.PublicKey)
 	if err != nil {
 		return err
 	}
-	there, err := sshkey.InAgent(socket, public, a.Now())
+	there, err := sshkey.InAgent(socket, public, r.Now())
 	if err != nil {
 		return failed("see whether it runs: ssh-add -l", "%v", err)
 	}
 	if there && quiet {
 		return nil
 	}
-	if err := r.agentAdd(all, rec, socket, life); err != nil || quiet {
-		return err
-	}
-	a.print("ssh-agent has the key of %s.\n", t.Org)
-	return nil
+	return r.agentAdd(all, rec, socket, life)
 }
