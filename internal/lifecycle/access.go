@@ -88,6 +88,11 @@ func (k *Keeper) refresh(ctx context.Context, client *oauth.Client, tenant strin
 	if err != nil {
 		return signedIn{}, errors.Join(errNoSignIn, k.forget(ctx, rec.ID))
 	}
+	// It may be good for a single use: where its successor could not be stored, on
+	// a full disk, it is not used up.
+	if err := k.update(ctx, func(*vault.Records) error { return nil }); err != nil {
+		return signedIn{}, err
+	}
 	tokens, err := client.Refresh(ctx, secrets.Secret, claims)
 	if errors.Is(err, oauth.ErrSignIn) {
 		return signedIn{}, errors.Join(errNoSignIn, k.over(ctx, rec.ID, err))
