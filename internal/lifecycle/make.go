@@ -164,11 +164,17 @@ func (k *Keeper) dropIntent(ctx context.Context, name string) error {
 // keep stores a new credential in place of its intent and of the account's older
 // ones, which are to be revoked. An unproved one goes beside them.
 func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret, intent string) (id string, err error) {
-	late := false
+	late, overtaken := false, false
 	err = k.update(ctx, func(r *vault.Records) error {
 		now := k.Now()
 		r.Delete(func(old *vault.Record) bool { return intent != "" && old.Kind == vault.Intent && old.Name == intent })
 		if late = signedOut(r, rec.Org, rec.Account); late { // while it was being made
+			if retire(&rec, now, 0) {
+				r.Add(rec)
+			}
+			return nil
+		}
+		if overtaken = overtook(r, &rec) != nil; overtaken {
 			if retire(&rec, now, 0) {
 				r.Add(rec)
 			}
@@ -196,6 +202,9 @@ func (k *Keeper) keep(ctx context.Context, rec vault.Record, secret cred.Secret,
 	})
 	if err == nil && late {
 		err = errors.Join(ErrSignedOut, k.Flush(ctx))
+	}
+	if err == nil && overtaken {
+		err = errors.Join(errOvertaken, k.Flush(ctx))
 	}
 	return id, err
 }

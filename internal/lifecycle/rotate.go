@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/oauth"
 	"github.com/gitpatrol/patrol/internal/vault"
@@ -26,6 +27,8 @@ var (
 	ErrNotOurs = errors.New("patrol did not make this one, and cannot renew it")
 	// errNotDue: another run was quicker.
 	errNotDue = errors.New("not due")
+	// errOvertaken: while the successor was made, somebody put another token in.
+	errOvertaken = errors.New("another token has taken its place meanwhile")
 )
 
 // RenewDue makes the successor of a credential if that is due, without a person.
@@ -196,6 +199,20 @@ func renewAt(now, expires time.Time) time.Time {
 		return time.Time{}
 	}
 	return now.Add(max(expires.Sub(now)*3/4, tooOften))
+}
+
+// overtook returns what has taken the place of a successor's predecessor since it
+// was read: a token somebody pasted, for which no lock is held. It stays.
+func overtook(r *vault.Records, next *vault.Record) *vault.Record {
+	if old := r.Find(next.Predecessor); !unproved(next) || old != nil && old.Answers() {
+		return nil
+	}
+	for i := range r.List {
+		if rec := &r.List[i]; rec.Ours() && rec.Answers() && !unproved(rec) && rec.Org == next.Org && cred.EqualFold(rec.Account, next.Account) {
+			return rec
+		}
+	}
+	return nil
 }
 
 // prove asks the server with a successor, in one request, and puts it in the
