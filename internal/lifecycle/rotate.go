@@ -258,6 +258,11 @@ func (k *Keeper) promote(r *vault.Records, id string) error {
 // makeRoom revokes tokens of an account that wait for their day to be over,
 // before another is made: with the present one, it would be the third.
 func (k *Keeper) makeRoom(ctx context.Context, org string, s signedIn) error {
+	if k.rotating == nil { // a successor that nobody has verified yet would be the third, too
+		if err := k.dropUnproved(ctx, org, s); err != nil {
+			return err
+		}
+	}
 	r, err := k.read()
 	if err != nil {
 		return err
@@ -279,4 +284,20 @@ func (k *Keeper) makeRoom(ctx context.Context, org string, s signedIn) error {
 		}
 	}
 	return nil
+}
+
+// dropUnproved queues the successors of an account that were not seen to work
+// yet, where another token is about to be made.
+func (k *Keeper) dropUnproved(ctx context.Context, org string, s signedIn) error {
+	return k.update(ctx, func(r *vault.Records) error {
+		left := vault.ErrUnchanged
+		r.Delete(func(rec *vault.Record) bool {
+			if !unproved(rec) || rec.Org != org || !sameAccount(rec, s) {
+				return false
+			}
+			left = nil
+			return !retire(rec, k.Now(), 0)
+		})
+		return left
+	})
 }
