@@ -161,7 +161,7 @@ code 3 when something ends within that time, or has ended, and will not be renew
 by itself: a token that was pasted, one whose sign-in is gone or whose renewal
 failed, a sign-in that is over or has not been used for nearly 90 days, an SSH
 key. What patrol renews silently is no reason. It asks no server. When the vault
-is locked, nothing is known: exit code 4.`,
+is locked, nothing is known: exit code 4, or 1 where its key is gone.`,
 		Example: `  patrol status
   patrol status --warn 7
   patrol status --warn 12h --json`,

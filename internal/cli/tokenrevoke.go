@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/lifecycle"
@@ -38,7 +37,8 @@ func tokenRevokeCommand(a *app) *cobra.Command {
 the vault or by its display name, or all that are as the flags say. Of several
 flags all must hold. The organisations are those that the vault has something
 for, or those named with --org. Only tokens that still work are looked at, and
-Azure DevOps lets nobody but their owner see them: a sign-in must be kept.
+Azure DevOps lets nobody but their owner see them: a sign-in must be kept. Of an
+organisation that cannot be reached, those that the vault knows are queued.
 
 The tokens are shown before, and you confirm. Without a terminal, and with --json,
 --yes or --dry-run is needed. What uses a token stops working. Where it is the
@@ -154,7 +154,7 @@ func (a *app) tokenRevoke(ctx context.Context, which string, f *revokeFlags) err
 	if err != nil {
 		return err
 	}
-	out.Unasked = append(out.Unasked, not...)
+	out.Unasked, list = append(out.Unasked, not...), append(list, s.inVault(r, not)...)
 	if which != "" {
 		if list, err = s.named(ctx, k, r, orgs, list, which); err != nil && len(not) == 0 {
 			return err
@@ -236,16 +236,14 @@ func (s *session) notActive(ctx context.Context, k *lifecycle.Keeper, r *vault.R
 			return failed("patrol logout forgets it", "that is no personal access token; nothing on a server could be revoked")
 		}
 	}
-	if azdo.ValidID(id) {
-		for _, org := range orgs {
-			t, err := k.Known(ctx, org, id)
-			if err != nil {
-				return err
-			}
-			if t != nil {
-				s.note("%s of %s is not active any more: it has expired or was revoked", id, t.Account)
-				return nil
-			}
+	for _, org := range orgs {
+		t, _, err := k.Known(ctx, org, id)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			s.note("%s (%s) of %s is not active any more: it has expired or was revoked", t.DisplayName, t.AuthorizationID, t.Account)
+			return nil
 		}
 	}
 	return failed("patrol token list --server shows those there are", "no active token has the id or name %q", cred.Escape(which))

@@ -66,6 +66,25 @@ func (s *session) onServer(ctx context.Context, k *lifecycle.Keeper, r *vault.Re
 	return tokens, not, nil
 }
 
+// inVault lists what the vault knows of tokens in the organisations that cannot be
+// reached now. Where a sign-in is needed, nothing could be revoked later either.
+func (s *session) inVault(r *vault.Records, not []unasked) (tokens []serverToken) {
+	mine := s.vaultIDs(r)
+	for i := range r.List {
+		rec := &r.List[i]
+		lost := slices.ContainsFunc(not, func(u unasked) bool {
+			return u.Org == rec.Org && u.code == helper.Failed && (u.Account == "" || cred.EqualFold(u.Account, rec.Account))
+		})
+		if !lost || rec.Kind != vault.PAT || rec.ServerID == "" || rec.Dead(s.Now()) {
+			continue
+		}
+		t := lifecycle.Listed{Org: rec.Org, Account: rec.Account, Tenant: rec.Tenant}
+		t.AuthorizationID, t.DisplayName, t.Scopes, t.Created, t.Expires = rec.ServerID, rec.Name, strings.Fields(rec.Scopes), rec.Created, rec.Expires
+		tokens = append(tokens, judgeListed(r, t, mine, s.Now()))
+	}
+	return tokens
+}
+
 func notAsked(f lifecycle.Unlisted) unasked {
 	p := explain(explainFor(f.Err, helper.Target{Azure: true, Org: f.Org}))
 	if errors.Is(f.Err, lifecycle.ErrNobody) {
@@ -75,10 +94,12 @@ func notAsked(f lifecycle.Unlisted) unasked {
 }
 
 // knownOrgs takes the names of organisations, by default all that the vault has
-// something for.
+// something for, or a sign-in.
 func knownOrgs(r *vault.Records, named []string) ([]string, error) {
 	if len(named) == 0 {
-		if named = organisations(r); len(named) == 0 {
+		named = append(organisations(r), lifecycle.Pinned(r)...)
+		slices.Sort(named)
+		if named = slices.Compact(named); len(named) == 0 {
 			return nil, signIn("patrol login ORG, or name one: --org ORG", "there is no organisation to ask")
 		}
 		return named, nil

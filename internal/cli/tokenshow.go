@@ -61,7 +61,7 @@ func (a *app) tokenShow(ctx context.Context, id string) error {
 	}
 	defer s.progress("asking about the token ...")()
 	for _, org := range orgs {
-		listed, err := k.Known(ctx, org, id)
+		listed, active, err := k.Known(ctx, org, id)
 		if err != nil {
 			return explainFor(err, helper.Target{Azure: true, Org: org})
 		}
@@ -69,6 +69,9 @@ func (a *app) tokenShow(ctx context.Context, id string) error {
 			continue
 		}
 		t := judgeListed(r, *listed, s.vaultIDs(r), a.Now())
+		if !active {
+			t.Marks = []string{"expired or revoked"}
+		}
 		if a.json {
 			return a.printJSON(t)
 		}

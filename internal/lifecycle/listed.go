@@ -45,7 +45,7 @@ func (k *Keeper) ListServer(ctx context.Context, orgs []string) ([]Listed, []Unl
 			failed = append(failed, Unlisted{Org: org, Err: err})
 		}
 		for _, rec := range who {
-			tokens, err := k.listAs(ctx, rec)
+			tokens, err := k.listAs(ctx, rec, azdo.FilterActive)
 			if err != nil {
 				if len(who) > 1 && stranger(r, rec) && (errors.Is(err, azdo.ErrRefused) || errors.Is(err, azdo.ErrForbidden)) {
 					continue // somebody of the same tenant, who has nothing there
@@ -86,6 +86,19 @@ func (k *Keeper) signIns(ctx context.Context, r *vault.Records, org string) (who
 	return who, nil
 }
 
+// Pinned lists the organisations whose tenant is known and has a kept sign-in.
+func Pinned(r *vault.Records) (orgs []string) {
+	for i := range r.List {
+		p := &r.List[i]
+		if p.Kind == vault.Policy && p.Name == tenantPolicy && slices.ContainsFunc(r.List, func(rec vault.Record) bool {
+			return rec.Kind == vault.Refresh && rec.Tenant == p.Tenant && rec.Due.IsZero()
+		}) {
+			orgs = append(orgs, p.Org)
+		}
+	}
+	return orgs
+}
+
 // stranger reports whether the vault has nothing of an account in an organisation.
 func stranger(r *vault.Records, who vault.Record) bool {
 	return !slices.ContainsFunc(r.List, func(rec vault.Record) bool {
@@ -93,12 +106,12 @@ func stranger(r *vault.Records, who vault.Record) bool {
 	})
 }
 
-func (k *Keeper) listAs(ctx context.Context, who vault.Record) ([]Listed, error) {
+func (k *Keeper) listAs(ctx context.Context, who vault.Record, filter azdo.PATFilter) ([]Listed, error) {
 	s, err := k.silently(ctx, who)
 	if err != nil {
 		return nil, err
 	}
-	list, err := k.Server.ListPATs(ctx, who.Org, azdo.Bearer(s.token), azdo.FilterActive)
+	list, err := k.Server.ListPATs(ctx, who.Org, azdo.Bearer(s.token), filter)
 	var tokens []Listed
 	for _, t := range list.Records {
 		t.Created, t.Expires = ours(t.Created, s.skew), ours(t.Expires, s.skew)
@@ -107,29 +120,28 @@ func (k *Keeper) listAs(ctx context.Context, who vault.Record) ([]Listed, error)
 	return tokens, err
 }
 
-// Known asks for one token by its id, also one that is not active any more, with
-// the sign-ins kept for an organisation. nil: there is none of that id.
-func (k *Keeper) Known(ctx context.Context, org, id string) (*Listed, error) {
+// Known finds a token by its id or name, also one that has expired or was revoked,
+// with the sign-ins kept for an organisation. nil: there is none.
+func (k *Keeper) Known(ctx context.Context, org, which string) (t *Listed, active bool, err error) {
 	r, err := k.read()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	who, err := k.signIns(ctx, r, org)
-	for _, rec := range who {
-		var s signedIn
-		if s, err = k.silently(ctx, rec); err != nil {
-			continue
-		}
-		var t azdo.PATRecord
-		if t, err = k.Server.GetPAT(ctx, org, azdo.Bearer(s.token), id); err == nil {
-			t.Created, t.Expires = ours(t.Created, s.skew), ours(t.Expires, s.skew)
-			return &Listed{t, org, rec.Account, rec.Tenant}, nil
-		}
-		if errors.Is(err, azdo.ErrNotFound) || errors.Is(err, azdo.ErrNoToken) {
-			err = nil
+	for _, filter := range []azdo.PATFilter{azdo.FilterActive, azdo.FilterAll} {
+		for _, rec := range who {
+			list, failed := k.listAs(ctx, rec, filter)
+			if failed != nil {
+				err = failed
+			}
+			for i := range list {
+				if t := &list[i]; strings.EqualFold(t.AuthorizationID, which) || t.DisplayName == which {
+					return t, filter == azdo.FilterActive, nil
+				}
+			}
 		}
 	}
-	return nil, err
+	return nil, false, err
 }
 
 // Made says which vault made a token, by its display name; "" for a token that
