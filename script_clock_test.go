@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,7 +61,7 @@ func patrolMain() int {
 	return cli.Main(context.Background(), cli.Env{
 		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: environ, Executable: executable, Now: movedNow, Terminal: term.Open,
-		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
+		OpenFD: term.Inherited,
 		Detach: detachPatrol,
 	})
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"time"
 
@@ -30,7 +29,7 @@ func main() {
 	code := cli.Main(context.Background(), cli.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: environ, Executable: executable, Hostname: hostname, Now: time.Now, Terminal: term.Open,
-		OpenFD: func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "passphrase") },
+		OpenFD: term.Inherited,
 		Detach: func(lock *os.File, args ...string) { _ = detach.Start(executable, args, os.Environ(), lock) },
 	})
 	harden.Wipe()

@@ -29,7 +29,7 @@ type Env struct {
 	Hostname       string
 	Now            func() time.Time
 	Terminal       func() (*term.Terminal, error)
-	OpenFD         func(fd int) io.ReadCloser // for a passphrase from a file descriptor
+	OpenFD         func(fd int) (io.ReadCloser, error) // for a passphrase from a file descriptor
 	Detach         helper.Detach
 }
 

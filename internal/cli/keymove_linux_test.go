@@ -45,7 +45,7 @@ func testEnv(environ []string, args ...string) Env {
 	return Env{
 		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: environ, Executable: "/usr/bin/patrol", Now: time.Now,
 		Terminal: func() (*term.Terminal, error) { return nil, term.ErrNoTerminal },
-		OpenFD:   func(fd int) io.ReadCloser { return os.NewFile(uintptr(fd), "") },
+		OpenFD:   term.Inherited,
 	}
 }
 

@@ -34,7 +34,10 @@ func (s *session) askPassphrase(ctx context.Context, of string, fresh bool) (cre
 
 func (s *session) readPassphrase(ctx context.Context, of string, fresh bool) (cred.Secret, error) {
 	if fd := s.descriptor(); fd >= 0 {
-		f := s.OpenFD(fd)
+		f, err := s.OpenFD(fd)
+		if err != nil {
+			return cred.Secret{}, failed(fmt.Sprintf("the same again with %d< FILE at its end", fd), "%v", err)
+		}
 		defer f.Close()
 		return firstLine(f)
 	}
@@ -45,6 +48,9 @@ func (s *session) readPassphrase(ctx context.Context, of string, fresh bool) (cr
 		return cred.Secret{}, vault.ErrLocked
 	}
 	t, err := s.Terminal()
+	if err != nil && fresh {
+		return cred.Secret{}, signIn("the same again at a terminal, or with --passphrase-fd 3 3< FILE at its end", "a passphrase is to be chosen: %v", err)
+	}
 	if err != nil {
 		return cred.Secret{}, fmt.Errorf("%w: %v", vault.ErrLocked, err)
 	}

@@ -21,6 +21,8 @@ var (
 	// ErrCanceled says that the person declined to answer: end of input
 	// (Ctrl-D, on Windows Ctrl-Z) or a signal such as Ctrl-C.
 	ErrCanceled = errors.New("cancelled at the terminal")
+	// ErrNotOpen says that this program was not given a descriptor.
+	ErrNotOpen = errors.New("no file was opened for patrol")
 	// ErrTooLong says that the answer was longer than MaxLine bytes.
 	ErrTooLong = fmt.Errorf("the answer is longer than %d bytes", MaxLine)
 )
