@@ -61,6 +61,8 @@ func explain(err error) *problem {
 		return &problem{err.Error(), "put that file back, or name it: git config --global " + keys.IdentitySetting + " FILE", helper.SignIn}
 	case errors.Is(err, keys.ErrNoCommand):
 		return &problem{err.Error(), "git config --global " + keys.CommandSetting + " '/path/of/a/program ARGUMENTS'", helper.Failed}
+	case keys.OfCommand(err):
+		return &problem{err.Error(), "mend that program, or do without it: patrol key recover --to age takes the recovery key", helper.Code(err)}
 	case errors.Is(err, cred.ErrMalformed):
 		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}

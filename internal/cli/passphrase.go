@@ -12,6 +12,7 @@ import (
 
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
+	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/term"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -92,6 +93,10 @@ func (s *session) askFor(ctx context.Context, question string, secret bool) (cre
 // passphraseTime bounds a passphrase command, which may itself ask a person.
 const passphraseTime = 2 * time.Minute
 
+// entrySize is how much such a command may print: the first line counts, and
+// what password managers keep for a name has more.
+const entrySize = 64 << 10
+
 // passphraseFrom runs a command without a shell: words between blanks, the
 // first of them a program in PATH outside the working directory.
 func (s *session) passphraseFrom(ctx context.Context, line string) (cred.Secret, error) {
@@ -107,10 +112,13 @@ func (s *session) passphraseFrom(ctx context.Context, line string) (cred.Secret,
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, words[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stderr = git.Environ(s.Environ), filepath.Dir(program), s.Stderr
-	out, err := cmd.Output()
+	out, err := keys.Output(cmd, entrySize)
 	defer clear(out)
-	if err != nil {
-		return cred.Secret{}, fmt.Errorf("%w: %s: %v", vault.ErrLocked, filepath.Base(program), err)
+	switch name := filepath.Base(program); {
+	case err != nil && ctx.Err() != nil:
+		return cred.Secret{}, fmt.Errorf("%w: %s did not end in %v", vault.ErrLocked, name, passphraseTime)
+	case err != nil:
+		return cred.Secret{}, fmt.Errorf("%w: %s: %v", vault.ErrLocked, name, err)
 	}
 	return firstLine(bytes.NewReader(out))
 }

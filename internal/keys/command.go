@@ -33,6 +33,16 @@ const noKeyLine = "none"
 // ErrNoCommand says that the command which keeps the key is not configured.
 var ErrNoCommand = errors.New("it is not configured")
 
+// commandError is what went wrong with the command.
+type commandError struct{ error }
+
+// Unwrap is for errors.Is.
+func (e commandError) Unwrap() error { return e.error }
+
+// OfCommand reports whether the command is to blame for an error, which the
+// same again would then run into.
+func OfCommand(err error) bool { return errors.As(err, new(commandError)) }
+
 func (c command) Load(ctx context.Context) (vault.Key, error) {
 	out, err := c.run(ctx, "get", "")
 	defer clear(out)
@@ -41,7 +51,7 @@ func (c command) Load(ctx context.Context) (vault.Key, error) {
 	}
 	key, err := parseAnswer(string(out), c.place.ID)
 	if err != nil {
-		return key, fmt.Errorf("%s: %w", CommandSetting, err)
+		return key, commandError{fmt.Errorf("%s: %w", CommandSetting, err)}
 	}
 	return key, nil
 }
@@ -85,8 +95,16 @@ func (c command) Remove(ctx context.Context) error {
 	return err
 }
 
-// run gives the command its words, and what it may read of the environment.
 func (c command) run(ctx context.Context, verb, input string) ([]byte, error) {
+	out, err := c.start(ctx, verb, input)
+	if err != nil {
+		return nil, commandError{err}
+	}
+	return out, nil
+}
+
+// start gives the command its words, and what it may read of the environment.
+func (c command) start(ctx context.Context, verb, input string) ([]byte, error) {
 	words := strings.Fields(c.place.setting(CommandSetting))
 	if len(words) == 0 {
 		return nil, fmt.Errorf("%s: %w: %w", CommandSetting, vault.ErrNoSource, ErrNoCommand)
@@ -98,21 +116,44 @@ func (c command) run(ctx context.Context, verb, input string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.place.patience())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, append(words[1:], verb, c.place.ID)...)
-	out, said := &head{max: MaxText, stop: true}, &head{max: 300}
-	cmd.Env, cmd.Dir, cmd.WaitDelay = c.place.Environ, filepath.Dir(program), time.Second
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, said
-	err = cmd.Run()
+	said := &head{max: 300}
+	cmd.Env, cmd.Dir = c.place.Environ, filepath.Dir(program)
+	cmd.Stdin, cmd.Stderr = strings.NewReader(input), said
+	out, err := Output(cmd, MaxText)
 	name := filepath.Base(program)
 	var exit *exec.ExitError
 	switch {
-	case out.full:
+	case errors.Is(err, ErrTooMuch):
 		return nil, fmt.Errorf("%s: %w: %s prints more than a key", CommandSetting, vault.ErrNoSource, name)
+	case err == nil:
+		return out, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%w: %s %s did not end in %v", vault.ErrLocked, name, verb, c.place.patience())
 	case errors.As(err, &exit):
 		return nil, fmt.Errorf("%w: %s %s: %v%s", vault.ErrLocked, name, verb, err, said.firstLine())
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
+	}
+	return nil, fmt.Errorf("%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
+}
+
+// ErrTooMuch says that a program printed more than was wanted of it.
+var ErrTooMuch = errors.New("it prints too much")
+
+// Output runs a program of the person's that prints a secret of at most so many
+// bytes. One that prints more is ended (ErrTooMuch). What it leaves running,
+// such as an agent, may keep its output open, and is not waited for.
+func Output(cmd *exec.Cmd, most int) ([]byte, error) {
+	out := &head{max: most, stop: true}
+	cmd.Stdout, cmd.WaitDelay = out, time.Second
+	err := cmd.Run()
+	switch {
+	case out.full:
+		err = ErrTooMuch
+	case errors.Is(err, exec.ErrWaitDelay): // it ended, and well
+		err = nil
+	}
+	if err != nil {
+		clear(out.Bytes())
+		return nil, err
 	}
 	return out.Bytes(), nil
 }
