@@ -50,7 +50,7 @@ func imports() map[string]string {
 		"internal/emulator/command": "internal/emulator",
 
 		".":            "",
-		"bench":        "internal/keys",
+		"bench":        "internal/helper internal/keyring internal/keys internal/vault",
 		"demo":         "",
 		"demo/browser": "",
 		"tools/man":    "internal/cli",

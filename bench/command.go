@@ -22,8 +22,11 @@ type command struct {
 	says  string // a piece of every answer; empty: there must be none
 }
 
-// sample is what one run took.
-type sample struct{ wall, cpu time.Duration }
+// sample is what one run took, and said.
+type sample struct {
+	wall, cpu time.Duration
+	said      string
+}
 
 // running is a command that has been started.
 type running struct {
@@ -78,7 +81,7 @@ func (r running) wait() (sample, error) {
 	case r.says == "" && len(said) > 0, !strings.Contains(string(said), r.says):
 		return sample{}, fmt.Errorf("%s gave an answer of %d bytes that is not the right one", r.name, len(said))
 	}
-	return sample{wall, state.UserTime() + state.SystemTime()}, nil
+	return sample{wall, state.UserTime() + state.SystemTime(), string(said)}, nil
 }
 
 func (c command) run() (sample, error) {

@@ -93,9 +93,12 @@ func records(n int) string {
 	return fmt.Sprintf("%d records", n)
 }
 
+// many is how many processes are started at once.
+const many = 64
+
 // measureParallel starts 64 programs before it waits for the first.
 func measureParallel(ctx context.Context, w *world, r *report) error {
-	const many, rounds = 64, 20
+	const rounds = 20
 	commands := []command{w.nothing(azureGet), w.helper("get", usual, "get", azureGet, "password="+w.token)}
 	samples := make([][]time.Duration, len(commands))
 	failed := 0
@@ -105,7 +108,11 @@ func measureParallel(ctx context.Context, w *world, r *report) error {
 				return err
 			}
 			began := time.Now()
-			failed += together(c, many)
+			answered, err := together(c, many)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "bench:", err)
+			}
+			failed += many - len(answered)
 			samples[i] = append(samples[i], time.Since(began))
 		}
 	}
@@ -122,21 +129,25 @@ func measureParallel(ctx context.Context, w *world, r *report) error {
 	return nil
 }
 
-// together runs c n times at once and returns how many failed.
-func together(c command, n int) (failed int) {
+// together runs c n times at once and returns what came of those that did not
+// fail, and why one of the others did.
+func together(c command, n int) (answered []sample, failure error) {
 	started := make([]running, 0, n)
 	for range n {
 		one, err := c.start()
 		if err != nil {
-			failed++
+			failure = err
 			continue
 		}
 		started = append(started, one)
 	}
 	for _, one := range started {
-		if _, err := one.wait(); err != nil {
-			failed++
+		s, err := one.wait()
+		if err != nil {
+			failure = err
+			continue
 		}
+		answered = append(answered, s)
 	}
-	return failed
+	return answered, failure
 }

@@ -87,9 +87,11 @@ func bench(ctx context.Context, bin, only string, rounds int) (*report, error) {
 	r.machine = describeMachine(ctx, w)
 	for i, step := range all {
 		fmt.Fprintf(os.Stderr, "bench: %d/%d %s\n", i+1, len(all), step.name)
+		start := time.Now()
 		if err := step.do(ctx, w, r); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
+		fmt.Fprintf(os.Stderr, "bench: %d/%d took %.1f s\n", i+1, len(all), time.Since(start).Seconds())
 	}
 	r.took = time.Since(began)
 	return r, nil
@@ -109,6 +111,8 @@ func steps() []step {
 		{"other helpers", measurePeers},
 		{"through git credential fill", measureGit},
 		{"64 at once", measureParallel},
+		{"the check for renewal", measureCheck},
+		{"renewal by 64 at once", measureRenewal},
 		{"memory", measureMemory},
 		{"system calls", measureCalls},
 		{"sizes", measureSizes},

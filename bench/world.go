@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,8 +81,9 @@ func newWorld(ctx context.Context, bin string) (w *world, err error) {
 }
 
 // build makes a program as make build does.
-func build(ctx context.Context, to, pkg string) error {
-	_, err := output(ctx, append(os.Environ(), "CGO_ENABLED=0"), "", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, pkg)
+func build(ctx context.Context, to, pkg string, flags ...string) error {
+	words := slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", to}, flags, []string{pkg})
+	_, err := output(ctx, append(os.Environ(), "CGO_ENABLED=0"), "", "go", words...)
 	return err
 }
 
@@ -179,11 +181,12 @@ func (w *world) setup(ctx context.Context, home string) error {
 	if _, err := output(ctx, w.env(0), "", patrol, "setup", "--key", "kernel"); err != nil {
 		return err
 	}
-	env, stop, err := w.emulator(ctx)
+	vars, stop, err := w.emulator(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	env := w.env(0, vars...)
 	mint := []string{"mint", "--user", "ada@contoso.com", "--org", "contoso", "--scope", "vso.code_write"}
 	token, err := output(ctx, env, "", filepath.Join(w.bin, "azdo-emulator"), mint...)
 	if err != nil {
@@ -194,8 +197,8 @@ func (w *world) setup(ctx context.Context, home string) error {
 	return err
 }
 
-// emulator starts one and returns the environment of its clients.
-func (w *world) emulator(ctx context.Context) (env []string, stop func(), err error) {
+// emulator starts one and returns the variables that its clients need.
+func (w *world) emulator(ctx context.Context) (vars []string, stop func(), err error) {
 	file := filepath.Join(w.dir, "emulator.env")
 	cmd := exec.CommandContext(ctx, filepath.Join(w.bin, "azdo-emulator"), "serve", "--dir", filepath.Join(w.dir, "emulator"), "--env-file", file)
 	cmd.Env = w.env(0)
@@ -210,7 +213,7 @@ func (w *world) emulator(ctx context.Context) (env []string, stop func(), err er
 	for range 200 {
 		var text []byte
 		if text, err = os.ReadFile(file); err == nil {
-			return w.env(0, exported(string(text))...), stop, nil
+			return exported(string(text)), stop, nil
 		}
 		if ctx.Err() != nil || !errors.Is(err, fs.ErrNotExist) {
 			break
