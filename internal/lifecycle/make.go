@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,9 @@ func whyNoPAT(err error) (reason string, lasting bool) {
 		return "the application may not make one for this account", true
 	}
 	var failed *azdo.Error
+	if errors.Is(err, azdo.ErrOrphan) && errors.As(err, &failed) {
+		return "it made one that cannot be used: " + cred.Escape(fmt.Sprint(failed.Err)), true
+	}
 	if errors.As(err, &failed) { // the organisation itself has just answered, from another host
 		return "its token service does not answer now", false
 	}
@@ -103,6 +107,9 @@ func (k *Keeper) mint(ctx context.Context, org string, s signedIn) (string, erro
 	issued, err := k.Server.CreatePAT(ctx, org, azdo.Bearer(s.token), azdo.PATRequest{
 		DisplayName: name, Scopes: []string{patScope}, Expires: k.Now().Add(s.skew + patLife),
 	})
+	if err == nil {
+		err = k.misfit(issued, name, s)
+	}
 	if err != nil {
 		if errors.Is(err, azdo.ErrUnknownOutcome) || errors.Is(err, azdo.ErrOrphan) {
 			return "", err // the intent stays: it is how the token is found
@@ -114,7 +121,7 @@ func (k *Keeper) mint(ctx context.Context, org string, s signedIn) (string, erro
 		ServerID: issued.AuthorizationID, Name: issued.DisplayName, Scopes: strings.Join(issued.Scopes, " "),
 		Created: k.Now(), Expires: ours(issued.Expires, s.skew), Verified: k.Now(),
 	}
-	rec.Until = renewAt(rec.Created, rec.Expires)
+	rec.Until = renewAt(rec.Created, earlier(rec.Expires, rec.Created.Add(patLife)))
 	rec.SetSecrets(vault.Secrets{Secret: issued.Secret})
 	if k.rotating == nil {
 		return k.keep(ctx, rec, issued.Secret, name)
@@ -125,6 +132,36 @@ func (k *Keeper) mint(ctx context.Context, org string, s signedIn) (string, erro
 		err = k.prove(ctx, id)
 	}
 	return id, err
+}
+
+// misfit says why a token is not the one that was asked for: nobody is to be given
+// it, and its id, which may be another token's, is not one to revoke by.
+func (k *Keeper) misfit(issued azdo.IssuedPAT, name string, s signedIn) error {
+	r, err := k.read()
+	if err != nil {
+		return err
+	}
+	known := func(rec vault.Record) bool { return rec.ServerID == issued.AuthorizationID }
+	what := ""
+	switch {
+	case !strings.Contains(issued.DisplayName, name[strings.LastIndexByte(name, ' ')+1:]): // vault and nonce
+		what = "it is about another token"
+	case slices.ContainsFunc(r.List, known) || r.WasIssued(issued.Secret):
+		what = "it is a token that was there before"
+	case !ours(issued.Expires, s.skew).After(k.Now()):
+		what = "the token has ended before it was made"
+	default:
+		return nil
+	}
+	return &azdo.Error{Kind: azdo.ErrOrphan, Op: "make a token", Err: errors.New(what)}
+}
+
+// earlier is the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // ours is a time by our clock that a server told by its own. Clocks that differ
@@ -264,8 +301,8 @@ func (k *Keeper) keepEntra(ctx context.Context, org string, s signedIn) (string,
 		Kind: vault.Entra, Host: helper.AzureHost, Org: org, Account: s.account, HasAccount: true, Tenant: s.tenant,
 		Created: k.Now(), Expires: s.expires, Verified: k.Now(),
 	}
-	if !s.expires.IsZero() {
-		rec.Expires = s.expires.Add(-margin)
+	if !s.expires.IsZero() { // of a life that is hardly longer than the margin, half remains
+		rec.Expires = s.expires.Add(-min(margin, max(0, s.expires.Sub(rec.Created)/2)))
 	}
 	rec.Until = renewAt(rec.Created, rec.Expires)
 	rec.SetSecrets(vault.Secrets{Secret: s.token})
