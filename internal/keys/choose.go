@@ -73,7 +73,8 @@ func Choose(ctx context.Context, m Machine) (Kind, []Verdict, error) {
 	case unwritable != nil:
 		return Kind{}, verdicts, unwritable
 	case failure == nil && chosen.Name == "":
-		failure = fmt.Errorf("%w: %s", ErrNoneFits, reasons(verdicts))
+		never := func(v Verdict) bool { kind, err := Find(v.Kind); return err == nil && kind.Unfit == nil }
+		failure = fmt.Errorf("%w: %s", ErrNoneFits, reasons(slices.DeleteFunc(slices.Clone(verdicts), never)))
 	}
 	return chosen, verdicts, failure
 }
