@@ -23,7 +23,7 @@ type session struct {
 	fake    *bustest.Fake
 }
 
-const keyringUsage = "session, session keyring, session fake [locked] [hides] [answer=yes|no] [slow=METHOD], " +
+const keyringUsage = "session, session keyring, session fake [locked] [hides] [any] [answer=yes|no] [slow=METHOD], " +
 	"session lock, session pause TIME, session restart, session stop, session asked N, session tool ARG..."
 
 // cmdSession begins a desktop session, and changes it.
@@ -115,6 +115,8 @@ func manner(words []string) (m bustest.Manner, err error) {
 			m.Locked = true
 		case "hides":
 			m.Hides = true
+		case "any":
+			m.Any = true
 		case "answer":
 			m.Answer = value
 		case "slow":

@@ -90,8 +90,10 @@ func (s secretService) load(ctx context.Context, service *secretservice.Service)
 }
 
 // items finds the items of this vault's key: open ones first, then the newest.
+// What a service finds that was not looked for is left alone: it may be deleted.
 func (s secretService) items(ctx context.Context, service *secretservice.Service) ([]secretservice.Item, error) {
 	items, err := service.Search(ctx, s.attributes())
+	items = slices.DeleteFunc(items, func(i secretservice.Item) bool { return i.Attributes["vault"] != s.place.ID })
 	slices.SortStableFunc(items, func(a, b secretservice.Item) int {
 		if a.Locked != b.Locked {
 			if a.Locked {

@@ -20,6 +20,7 @@ type Manner struct {
 	Slow   string
 	Locked bool   // the collection is locked, until a question is answered
 	Hides  bool   // what is in it is not found meanwhile
+	Any    bool   // whatever is looked for, all is found
 	Answer string // to a question: "yes", "no", or "" for none ever
 	Dies   string // the method at which it goes away, once
 	Public []byte // its public key; nil: it offers plain sessions only
@@ -213,7 +214,7 @@ func (s fakeService) SearchItems(attributes map[string]string) (unlocked, locked
 			}
 		}
 		switch {
-		case has < len(attributes), s.f.manner.Locked && s.f.manner.Hides, !strings.HasPrefix(string(at), string(s.f.collection())):
+		case has < len(attributes) && !s.f.manner.Any, s.f.manner.Locked && s.f.manner.Hides, !strings.HasPrefix(string(at), string(s.f.collection())):
 		case s.f.manner.Locked:
 			locked = append(locked, at)
 		default:
