@@ -128,3 +128,47 @@ func TestLiesInLine(t *testing.T) {
 		t.Errorf("alive are %q, and %d intents", live, w.kinds(vault.Intent))
 	}
 }
+
+// No server can be reached: those who waited for the one that tried take its answer.
+// Who comes later tries.
+func TestUnreachedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.answer(w.keeper(), "contoso")
+	w.emulator.Advance(8 * day)
+	w.fault(emulator.Fault{Kind: emulator.FaultDropBefore, Host: EntraHost})
+	asked := w.asked(http.MethodPost, EntraHost)
+	unlock, err := w.vault.Lock(t.Context(), orgLock("contoso"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const crowd = 8
+	waiting, failures := make(chan bool, crowd), make(chan error, crowd)
+	for range crowd {
+		k, looks := w.keeper(), 0
+		k.Now = func() time.Time {
+			if looks++; looks == 2 { // once at what there is, and once when it begins to wait
+				waiting <- true
+			}
+			return w.emulator.Now()
+		}
+		go func() {
+			_, _, err := k.Answer(t.Context(), target("contoso"))
+			failures <- err
+		}()
+	}
+	for range crowd {
+		<-waiting
+	}
+	unlock()
+	for range crowd {
+		if err := <-failures; err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+			t.Error(err)
+		}
+	}
+	if n := w.asked(http.MethodPost, EntraHost) - asked; n != 1 {
+		t.Errorf("%d of %d asked", n, crowd)
+	}
+	w.emulator.ClearFaults()
+	w.emulator.Advance(time.Second)
+	w.answer(w.keeper(), "contoso")
+}
