@@ -24,6 +24,8 @@ func (a *app) showQueue(st *status) {
 	}
 	for _, t := range st.Queue {
 		switch {
+		case t.ServerID == "" && t.Tries > 0:
+			a.print("Queue:   a token %q may have been made for %s; it was looked for %s, and is looked for again\n", t.Name, t.Org, count(t.Tries, "time", "times"))
 		case t.ServerID == "":
 			a.print("Queue:   a token %q may have been made for %s; the next run of patrol looks for it\n", t.Name, t.Org)
 		case t.Tries == 0 && a.Now().Before(t.NextTry):
