@@ -77,8 +77,10 @@ func TestDemoChecksItsSteps(t *testing.T) {
 		"status fails":           {"patrol", `[ "$1" != status ] && exec "$real" "$@"`, "step 9 (See what there is, and why)"},
 		"why says nothing":       {"patrol", `[ "$1" = why ] || exec "$real" "$@"`, "step 9 (See what there is, and why)"},
 		"doctor only says so":    {"patrol", `[ "$1 $2" = "doctor --fix" ] || exec "$real" "$@"; echo 'Fixed 1 of 1 finding. revoke on the server the token from-the-portal'`, "step 10 (doctor finds a token in a URL, and moves it out)"},
-		"logout revokes not all": {"patrol", `[ "$1" != logout ] || set -- logout contoso; exec "$real" "$@"`, "step 14 (Leave)"},
-		"logout forgets nothing": {"patrol", logoutSays, "step 14 (Leave)"},
+		"rotate only says so":    {"patrol", `[ "$1 $2" = "token rotate" ] || exec "$real" "$@"; echo 'Rotated: the token of ada@contoso.com for contoso is revoked.'`, "step 12 (Another token now, and kill -9 in the middle)"},
+		"revoke only says so":    {"patrol", `[ "$1 $2 $6" = "token revoke --yes" ] || exec "$real" "$@"; echo 'Revoked: deploy'`, "step 13 (Revoke what nobody needs)"},
+		"logout revokes not all": {"patrol", `[ "$1" != logout ] || set -- logout contoso; exec "$real" "$@"`, "step 16 (Leave)"},
+		"logout forgets nothing": {"patrol", logoutSays, "step 16 (Leave)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
