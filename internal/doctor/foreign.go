@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
+	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/helper"
 )
@@ -76,7 +77,7 @@ func (m *Machine) Trees() []string {
 // inFile makes the findings of one file.
 func (m *Machine) inFile(file *foreign.File) (found []Finding) {
 	for _, e := range file.Entries {
-		n := len(found)
+		n, hasSecret := len(found), e.Secret.IsSet() && !e.Secret.Equal(cred.NewSecret(""))
 		where := fmt.Sprintf("%s:%d", m.Short(file.Place.Path), e.Line)
 		switch {
 		case !e.Secret.IsSet() && e.Organisation() != "":
@@ -87,7 +88,7 @@ func (m *Machine) inFile(file *foreign.File) (found []Finding) {
 			})
 		case e.Token:
 			found = append(found, m.tokenIn(file, e, where))
-		case file.Format.Needs == "" && e.Secret.IsSet() && (e.Organisation() != "" || file.Format.Name != "netrc") && e.Protocol == "https":
+		case file.Format.Needs == "" && hasSecret && (e.Organisation() != "" || file.Format.Name != "netrc") && e.Protocol == "https":
 			found = append(found, m.passwordIn(file, e, where))
 		}
 		for ; n < len(found); n++ {

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -32,6 +34,7 @@ type File struct {
 	real string // Path without links
 	data []byte
 	info os.FileInfo
+	wide bool // it is UTF-16, and the entries tell where they are in UTF-8
 }
 
 // Read reads the file of a format. A file that is not there is fs.ErrNotExist.
@@ -45,7 +48,8 @@ func Read(format Format, place Place) (*File, error) {
 		return nil, fmt.Errorf("%s: %w", place.Path, err)
 	}
 	f := &File{Format: format, Place: place, real: real, data: data, info: info}
-	f.Entries = parse(format, data)
+	text, wide := narrow(data)
+	f.Entries, f.wide = parse(format, text), wide
 	return f, nil
 }
 
@@ -81,6 +85,25 @@ func Edit(path string, limit int64, change func(old []byte) ([]byte, error)) err
 	return nil
 }
 
+// narrow makes UTF-8 of UTF-16 with a byte order mark, as editors and .NET write
+// it.
+func narrow(data []byte) (text []byte, wide bool) {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return data, false
+	}
+	var units []uint16
+	for at := 2; at+1 < len(data); at += 2 {
+		units = append(units, order.Uint16(data[at:]))
+	}
+	return []byte(string(utf16.Decode(units))), true
+}
+
 // parse reads the entries, and beside them the tokens that stand where the
 // format has no credentials, such as in a comment.
 func parse(format Format, data []byte) []Entry {
@@ -93,7 +116,11 @@ func parse(format Format, data []byte) []Entry {
 	}
 	known := entries
 	for _, found := range tokens(data) {
-		inside := func(e Entry) bool { return e.value.from < found.value.to && found.value.from < e.value.to }
+		// A value that is more than the token, such as one with a comment behind
+		// it, is another entry.
+		inside := func(e Entry) bool {
+			return e.Token && e.value.from < found.value.to && found.value.from < e.value.to
+		}
 		if !slices.ContainsFunc(known, inside) {
 			entries = append(entries, found)
 		}
@@ -241,6 +268,9 @@ func (f *File) unchanged() error {
 // repository, where another name would keep the old content, and where others
 // could put another file in its place.
 func (f *File) checkPlace() error {
+	if f.wide {
+		return fmt.Errorf("%w: it is written in UTF-16", ErrUnsafe)
+	}
 	real, err := filepath.EvalSymlinks(f.Place.Path)
 	if err != nil {
 		return err
