@@ -165,6 +165,7 @@ func revealers() []string {
 	return []string{
 		"internal/azdo/auth.go",         // into the Authorization header
 		"internal/azdo/pat.go",          // its checksum
+		"internal/cli/importsources.go", // to git-credential-cache, on a pipe
 		"internal/cli/login.go",         // blanks around what was pasted
 		"internal/cli/keybackup.go",     // the recovery key, to the terminal
 		"internal/cli/keyrecover.go",    // the recovery key, to be read

@@ -202,6 +202,8 @@ func listCache(ctx context.Context, i *importer) (items []*importItem, err error
 		}
 		items = append(items, &importItem{
 			Place: "in memory", entry: found,
+			// With its password: since Git 2.41 all else that the cache has for that
+			// host and user would go, too. See https://git-scm.com/docs/gitcredentials.
 			remove: func(context.Context) error { _, err := ask("erase", original); return err },
 		})
 	}
@@ -216,6 +218,9 @@ func cacheInput(e foreign.Entry) []byte {
 	}
 	if e.HasUser {
 		text += "username=" + e.User + "\n"
+	}
+	if e.Secret.IsSet() {
+		text += "password=" + e.Secret.Reveal() + "\n"
 	}
 	return []byte(text + "\n")
 }
