@@ -85,7 +85,6 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 	if err := k.hopeless(t); err != nil {
 		return nil, nil, err
 	}
-	began := k.Now()
 	unlock, err := k.lock(ctx, orgLock(t.Org))
 	if err != nil {
 		return nil, nil, err
@@ -117,7 +116,7 @@ func (k *Keeper) Answer(ctx context.Context, t helper.Target) (*vault.Records, *
 	if signedOut(r, t.Org, t.Account) {
 		return nil, nil, ErrSignedOut
 	}
-	if err := k.busy(r, t.Org, began); err != nil {
+	if err := k.busy(r, t.Org); err != nil {
 		return nil, nil, err
 	}
 	id, err := k.instead(rec).renew(ctx, t)

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
-	"github.com/gitpatrol/patrol/internal/oauth"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -35,10 +33,9 @@ type Busy struct {
 // Error implements error.
 func (e *Busy) Error() string { return e.Reason }
 
-// busy returns what a server asked for, of whichever process, or what another
-// process met since this one began to wait for it.
-func (k *Keeper) busy(r *vault.Records, org string, began time.Time) error {
-	if p := policy(r, waitPolicy, org, ""); p != nil && began.Before(p.Until) && p.Until.Before(k.Now().Add(longestWait+time.Minute)) {
+// busy returns what a server asked for, of whichever process.
+func (k *Keeper) busy(r *vault.Records, org string) error {
+	if p := policy(r, waitPolicy, org, ""); p != nil && k.Now().Before(p.Until) && p.Until.Before(k.Now().Add(longestWait+time.Minute)) {
 		return &Busy{org, p.Reason, p.Until}
 	}
 	return nil
@@ -47,9 +44,6 @@ func (k *Keeper) busy(r *vault.Records, org string, began time.Time) error {
 // noteBusy tells the other processes for how long a server asked to wait.
 func (k *Keeper) noteBusy(ctx context.Context, org string, failure error) error {
 	wait := min(asked(failure), longestWait)
-	if wait <= 0 && unreached(failure) {
-		wait = time.Second // for those who wait for the lock by now; whoever comes later tries
-	}
 	if wait <= 0 {
 		return failure
 	}
@@ -57,11 +51,6 @@ func (k *Keeper) noteBusy(ctx context.Context, org string, failure error) error 
 		setPolicy(r, vault.Record{Name: waitPolicy, Org: org, Until: k.Now().Add(wait), Reason: failure.Error()})
 		return nil
 	}))
-}
-
-// unreached reports whether a failure is that no server answered.
-func unreached(failure error) bool {
-	return errors.Is(failure, azdo.ErrNetwork) || errors.Is(failure, azdo.ErrProxy) || errors.Is(failure, azdo.ErrTLS) || errors.Is(failure, oauth.ErrNetwork)
 }
 
 func policy(r *vault.Records, name, org, tenant string) *vault.Record {
