@@ -55,10 +55,11 @@ func unlockCommand(a *app) *cobra.Command {
 		Use:   "unlock",
 		Short: "open the vault for the next eight hours",
 		Long: `Open the vault and keep its key in the kernel keyring for eight hours, so that
-Git gets its answers without a question. A locked desktop keyring asks for its
-password by itself. The passphrase of an age file is read from the descriptor of
---passphrase-fd (or PATROL_PASSPHRASE_FD), from the command in
-patrol.passphraseCommand, or from the terminal.`,
+Git gets its answers without a question. A vault that is open stays so for what
+is left of its eight hours; patrol lock first begins them anew. A locked desktop
+keyring asks for its password by itself. The passphrase of an age file is read
+from the descriptor of --passphrase-fd (or PATROL_PASSPHRASE_FD), from the
+command in patrol.passphraseCommand, or from the terminal.`,
 		Example: `  patrol unlock
   patrol unlock --passphrase-fd 3 3< passphrase-file`,
 		Args: cobra.NoArgs,
