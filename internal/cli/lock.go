@@ -2,11 +2,13 @@ package cli
 
 import (
 	"errors"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/keys"
+	"github.com/gitpatrol/patrol/internal/sshkey"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
@@ -16,7 +18,8 @@ func lockCommand(a *app) *cobra.Command {
 		Short: "forget the vault's key until the next unlock",
 		Long: `Remove the vault's key from the kernel keyring, where it stays for eight hours
 after each unlock. Refused when the kernel keyring is the only place of the key:
-then nothing could open the vault again. The keyring of a desktop stays as it is.`,
+then nothing could open the vault again. The keyring of a desktop stays as it is.
+Agents that patrol started for ssh end.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := vault.DefaultDir(a.getenv)
@@ -37,6 +40,11 @@ then nothing could open the vault again. The keyring of a desktop stays as it is
 			}
 			if err := keyring.Clear(f.ID); err != nil && !errors.Is(err, vault.ErrNoSource) {
 				return err
+			}
+			if home := a.getenv("HOME"); filepath.IsAbs(home) {
+				if err := sshkey.StopAgents(sshkey.Dir(home), a.Now()); err != nil {
+					return err
+				}
 			}
 			if insecure(f.Source) {
 				a.note("the key is in clear beside the vault, so this locks nothing for who can read your files")

@@ -45,7 +45,7 @@ person: one serves all organisations of one account.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(sshStatusCommand(a), sshCreateCommand(a), sshRotateCommand(a), sshRemoveCommand(a), sshUnlockCommand(a))
+	cmd.AddCommand(sshStatusCommand(a), sshCreateCommand(a), sshRotateCommand(a), sshRemoveCommand(a), sshUnlockCommand(a), sshServeCommand(a))
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/git"
@@ -29,7 +30,7 @@ func (r *sshRun) entries(all *vault.Records) []sshkey.Entry {
 			slices.ContainsFunc(entries, func(e sshkey.Entry) bool { return e.Host == rec.Host }) {
 			continue
 		}
-		entries = append(entries, sshkey.Entry{Host: rec.Host, File: rec.Path, Unlock: unlockLine(r.Executable, rec.Org)})
+		entries = append(entries, sshkey.Entry{Host: rec.Host, File: rec.Path, Unlock: unlockLine(r.Executable, rec.Org), Agent: sshkey.AgentSocket(r.dir, rec.Org)})
 	}
 	slices.SortFunc(entries, func(a, b sshkey.Entry) int { return strings.Compare(a.Host, b.Host) })
 	return entries
@@ -90,27 +91,30 @@ func (r *sshRun) writeConfig(all *vault.Records) (bool, error) {
 	return changed || edited, nil
 }
 
-// unlockLine is the command that the block runs before ssh connects. ssh hands
-// it to a shell, so a path with anything special in it is not written there.
+// unlockLine is the command that the block runs before ssh connects. ssh
+// replaces %, and hands it to the person's shell; a path that neither can be
+// told is not written there.
 func unlockLine(executable, org string) string {
-	plain := !strings.ContainsFunc(executable, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/._-+", r)
-	})
-	if !plain || runtime.GOOS == "windows" {
+	if strings.ContainsAny(executable, "'\"\\!") || strings.ContainsFunc(executable, unicode.IsControl) || runtime.GOOS == "windows" {
 		return ""
 	}
-	return executable + " ssh unlock --quiet " + org
+	if strings.ContainsFunc(executable, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/._-+", r)
+	}) {
+		executable = "'" + strings.ReplaceAll(executable, "%", "%%") + "'"
+	}
+	return executable + " ssh unlock --for-ssh " + org
 }
 
 // toAgent hands a key to ssh-agent if that was asked for, and otherwise says
-// when there is none.
+// when ssh does not get it by itself.
 func (r *sshRun) toAgent(all *vault.Records, rec *vault.Record) error {
 	socket := r.getenv("SSH_AUTH_SOCK")
 	switch {
 	case socket == "" && r.f.agent:
 		return failed(`eval "$(ssh-agent)", and then patrol ssh unlock `+rec.Org, "there is no ssh-agent here (SSH_AUTH_SOCK is not set); the key is in use all the same")
-	case socket == "":
-		r.note("ssh gets the key from ssh-agent, and there is none here; to start one: eval \"$(ssh-agent)\"")
+	case !r.f.agent && unlockLine(r.Executable, rec.Org) == "":
+		r.note("ssh gets the key from ssh-agent; in each session: patrol ssh unlock %s", rec.Org)
 		return nil
 	case !r.f.agent:
 		return nil
@@ -153,6 +157,9 @@ func (r *sshRun) retire(ctx context.Context, id string) error {
 	if public, err := sshkey.ParseLine(old.PublicKey); err == nil && ours {
 		if socket := r.getenv("SSH_AUTH_SOCK"); socket != "" {
 			sshkey.RemoveFromAgent(socket, public, r.Now())
+		}
+		if err := sshkey.StopAgents(r.dir, r.Now()); err != nil {
+			return failed("type the command again", "the agent of the old key is still there: %v", err)
 		}
 	}
 	switch {

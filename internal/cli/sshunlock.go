@@ -13,15 +13,18 @@ import (
 )
 
 func sshUnlockCommand(a *app) *cobra.Command {
-	var quiet bool
+	var quiet, forSSH bool
 	var life time.Duration
 	cmd := &cobra.Command{
 		Use:   "unlock ORG",
 		Short: "hand the key to ssh-agent",
 		Long: `Open the key's file with the passphrase in the vault, and hand the key to the
-ssh-agent of SSH_AUTH_SOCK. The block in ~/.ssh/config runs this before ssh
-connects to Azure Repos, with --quiet: then it says nothing where there is no
-agent, or where the agent has the key.`,
+ssh-agent of SSH_AUTH_SOCK.
+
+The block in ~/.ssh/config runs this with --for-ssh before ssh connects to Azure
+Repos. Where there is no agent that takes the key, or where ssh would show
+another RSA key of it first, that starts an agent of patrol's own for this key
+alone, which ends after ten minutes, and succeeds; else it is silent and fails.`,
 		Example:           "  patrol ssh unlock contoso\n  patrol ssh unlock --lifetime 1h contoso",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOrg,
@@ -29,10 +32,14 @@ agent, or where the agent has the key.`,
 			if life < 0 {
 				return usage(cmd, errors.New("--lifetime cannot be negative"))
 			}
+			if forSSH {
+				return a.sshUnlockFor(cmd.Context(), args[0])
+			}
 			return a.sshUnlock(cmd.Context(), args[0], quiet, life)
 		},
 	}
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "say nothing but errors, and do nothing where there is no agent")
+	cmd.Flags().BoolVar(&forSSH, "for-ssh", false, "succeed if ssh has to ask the agent that this starts")
 	cmd.Flags().DurationVar(&life, "lifetime", cacheTime, "how long ssh-agent keeps it; 0: until it ends")
 	return cmd
 }

@@ -12,8 +12,9 @@ import (
 // lockFD is the descriptor at which the child finds the lock.
 const lockFD = 3
 
-// Start runs program with args, and --locked when it gets the lock: flock(2)
-// belongs to the open file, so that it passes on without a gap. It does not wait.
+// Start runs program with args, and --locked when it gets a lock (nil: none):
+// flock(2) belongs to the open file, so that it passes on without a gap. It does
+// not wait.
 func Start(program string, args, environ []string, lock *os.File) error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -21,8 +22,12 @@ func Start(program string, args, environ []string, lock *os.File) error {
 	}
 	defer null.Close()
 	keepOthers()
-	p, err := os.StartProcess(program, append(append([]string{program}, args...), "--locked"), &os.ProcAttr{
-		Dir: "/", Env: Environ(environ), Files: []*os.File{null, null, null, lock}, Sys: &syscall.SysProcAttr{Setsid: true},
+	argv, files := append([]string{program}, args...), []*os.File{null, null, null}
+	if lock != nil {
+		argv, files = append(argv, "--locked"), append(files, lock)
+	}
+	p, err := os.StartProcess(program, argv, &os.ProcAttr{
+		Dir: "/", Env: Environ(environ), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return err

@@ -44,6 +44,25 @@ func InAgent(socket string, key ssh.PublicKey, now time.Time) (bool, error) {
 	return false, nil
 }
 
+// FirstRSA is the first RSA key that the agent would show; nil: it has none.
+func FirstRSA(socket string, now time.Time) (ssh.PublicKey, error) {
+	a, done, err := dialAgent(socket, now)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	list, err := a.List()
+	if err != nil {
+		return nil, fmt.Errorf("ssh-agent: %w", err)
+	}
+	for _, k := range list {
+		if k.Type() == ssh.KeyAlgoRSA {
+			return ssh.ParsePublicKey(k.Blob)
+		}
+	}
+	return nil, nil
+}
+
 // AddToAgent hands an open private key to the agent, for so long; 0 is without
 // an end.
 func AddToAgent(socket string, private any, comment string, life time.Duration, now time.Time) error {
@@ -77,17 +96,20 @@ func ownAgent(dir string, private any) (socket string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_ = agent.ServeAgent(ring, conn)
-				_ = conn.Close()
-			}()
-		}
-	}()
+	go answer(l, ring)
 	return socket, func() { _ = l.Close() }, nil
+}
+
+// answer serves the keys of a ring to all who connect, until l is closed.
+func answer(l net.Listener, ring agent.Agent) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			_ = agent.ServeAgent(ring, conn)
+			_ = conn.Close()
+		}()
+	}
 }

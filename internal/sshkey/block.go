@@ -19,8 +19,9 @@ var ErrBlock = errors.New("the block of patrol in the SSH configuration has no e
 type Entry struct {
 	Host string // Host, for both names of the service, or an alias
 	File string // absolute path of the private key
-	// Unlock is a command that puts the key into ssh-agent; "" for none.
-	Unlock string
+	// Unlock is a command that puts the key into ssh-agent; "" for none. If it
+	// succeeds, ssh is to ask the agent at the socket Agent instead of its own.
+	Unlock, Agent string
 }
 
 // Block is what the configuration says about the entries. It goes first in the
@@ -46,7 +47,11 @@ func Block(entries []Entry, knownHosts string) (string, error) {
 			names += " " + LegacyHost
 		}
 		if e.Unlock != "" {
-			fmt.Fprintf(&b, "Match originalhost %s exec \"%s\"\n", strings.ReplaceAll(names, " ", ","), e.Unlock)
+			agent, err := word(e.Agent)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(&b, "Match originalhost %s exec \"%s\"\n  IdentityAgent %s\n", strings.ReplaceAll(names, " ", ","), e.Unlock, agent)
 		}
 		fmt.Fprintf(&b, "Host %s\n", names)
 		if e.Host != Host {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,10 @@ const (
 	mostOutput = 64 << 10
 )
 
+// LookVariable tells the command of the block, which fills an agent, that
+// nobody connects.
+const LookVariable = "PATROL_SSH_LOOK"
+
 // Settings is what ssh would do for a host, as "ssh -G" prints it: a keyword
 // in lower case, and its values.
 type Settings map[string][]string
@@ -61,7 +66,7 @@ func (c Client) Settings(ctx context.Context, host string) (Settings, error) {
 	if c.Config != "" {
 		args = append([]string{"-F", c.Config}, args...)
 	}
-	out, err := c.run(ctx, os.TempDir(), withoutAgent(c.Environ), args...)
+	out, err := c.run(ctx, os.TempDir(), append(slices.Clone(c.Environ), LookVariable+"=1"), args...)
 	if err != nil {
 		return nil, fmt.Errorf("ssh -G %s: %s", host, firstLine(out))
 	}
@@ -72,18 +77,6 @@ func (c Client) Settings(ctx context.Context, host string) (Settings, error) {
 		}
 	}
 	return s, nil
-}
-
-// withoutAgent keeps the command of the block, which fills an agent, from
-// doing so when nobody connects.
-func withoutAgent(env []string) []string {
-	var out []string
-	for _, kv := range env {
-		if !strings.HasPrefix(kv, "SSH_AUTH_SOCK=") && !strings.HasPrefix(kv, "SSH_ASKPASS") {
-			out = append(out, kv)
-		}
-	}
-	return out
 }
 
 // Key is what Try shows to the service.

@@ -95,7 +95,7 @@ func TestAlgorithm(t *testing.T) {
 func TestBlockForSSH(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	block, err := Block([]Entry{{Host: "azure-x", File: "/home/a b/100%/key"}, {Host: Host, File: "/k", Unlock: "/bin/false"}}, "/home/a b/100%/known")
+	block, err := Block([]Entry{{Host: "azure-x", File: "/home/a b/100%/key"}, {Host: Host, File: "/k", Unlock: "/bin/false", Agent: "/a"}}, "/home/a b/100%/known")
 	if err != nil {
 		t.Fatal(err)
 	}
