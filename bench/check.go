@@ -103,7 +103,8 @@ func (w *world) buildWithout(ctx context.Context) (with, without string, err err
 // copyUsed makes a copy of the vault of a size, in which the token is two days old
 // and to be renewed at a time; zero: never.
 func (w *world) copyUsed(ctx context.Context, home string, size int, renewal time.Time) error {
-	if err := os.CopyFS(home, os.DirFS(w.home(size))); err != nil {
+	const data = ".local" // and not what other helpers left, such as a socket
+	if err := os.CopyFS(filepath.Join(home, data), os.DirFS(filepath.Join(w.home(size), data))); err != nil {
 		return err
 	}
 	if err := makePrivate(home); err != nil {
