@@ -245,3 +245,16 @@ func TestHelperValueIsOneWordForAnyPath(t *testing.T) {
 		}
 	}
 }
+
+// Git puts the second line of a pair behind a blank one that ends in CR LF.
+func TestRemoveBehindBlankLine(t *testing.T) {
+	t.Parallel()
+	e := newEditor(t)
+	text := "[credential \"https://DEV.azure.com\"]\r\n\thelper = a\r\n[Credential \"https://dev.azure.com\"]\r\n\thelper = b # mine\r\n\r\n\r\n# a comment\r\n"
+	e.write(text)
+	e.apply(false, add(true))
+	e.apply(false, remove)
+	if got := e.read(); got != text {
+		t.Errorf("--remove left\n%q\nof\n%q", got, text)
+	}
+}

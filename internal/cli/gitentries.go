@@ -182,18 +182,19 @@ func cutLines(text string, which func(section, name string) bool) (left string, 
 			end()
 			section, head, isEmpty = s, len(kept), false
 		}
-		above := ""
+		above, first := "", lastWritten(kept)
 		if len(kept) > 0 {
 			above = kept[len(kept)-1]
 		}
 		name, other := pairOf(line)
+		paired := first > head && kept[first] == other
 		switch {
-		case name == "" || strings.HasSuffix(above, "\\\n") || !which(section, name) || name != "helper" && above != other:
+		case name == "" || strings.HasSuffix(above, "\\\n") || !which(section, name) || name != "helper" && !paired:
 			kept = append(kept, line)
 			continue
-		case above == other:
+		case paired:
 			cut = append(cut, "- "+section+"."+strings.TrimSpace(other))
-			kept = kept[:len(kept)-1]
+			kept = slices.Delete(kept, first, first+1)
 		}
 		cut, isEmpty = append(cut, "- "+section+"."+strings.TrimSpace(line)), true
 	}
@@ -202,6 +203,17 @@ func cutLines(text string, which func(section, name string) bool) (left string, 
 	}
 	end()
 	return strings.Join(kept, ""), cut
+}
+
+// lastWritten is the last line that is not blank: Git may put the second of a pair
+// behind a blank line, where it ends in CR LF. -1: there is none.
+func lastWritten(lines []string) int {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if strings.TrimSpace(lines[i]) != "" {
+			return i
+		}
+	}
+	return -1
 }
 
 // pairOf reports whether a line is the second of a pair that setup writes: its
