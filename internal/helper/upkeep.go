@@ -48,10 +48,17 @@ func RenewalDue(rec *vault.Record, now time.Time) bool {
 	return rec.Answers() && !rec.Until.IsZero() && !now.Before(rec.Until)
 }
 
+// longest is more than the time for which any try is put off: a day.
+const longest = 25 * time.Hour
+
+// Arrived reports whether it is time for what was put off until at. It is also
+// when that is too far away: it was written down by a clock that was ahead.
+func Arrived(at, now time.Time) bool { return !now.Before(at) || at.After(now.Add(longest)) }
+
 // Waiting reports whether anything is due to be revoked now.
 func Waiting(r *vault.Records, now time.Time) bool {
 	for i := range r.List {
-		if rec := &r.List[i]; rec.Kind == vault.PAT && !rec.Due.IsZero() && !now.Before(rec.Due) {
+		if rec := &r.List[i]; rec.Kind == vault.PAT && !rec.Due.IsZero() && Arrived(rec.Due, now) {
 			return true
 		}
 	}
@@ -62,7 +69,7 @@ func Waiting(r *vault.Records, now time.Time) bool {
 // is time to look for it: its making began a while ago and did not end.
 func Unsettled(r *vault.Records, now time.Time) bool {
 	for i := range r.List {
-		if rec := &r.List[i]; rec.Kind == vault.Intent && now.Sub(rec.Created) > time.Minute && !now.Before(rec.Until) {
+		if rec := &r.List[i]; rec.Kind == vault.Intent && now.Sub(rec.Created).Abs() > time.Minute && Arrived(rec.Until, now) {
 			return true
 		}
 	}

@@ -252,11 +252,27 @@ type worker struct {
 	wait   time.Duration
 	access map[string]signedIn // by tenant and account
 	failed map[string]error    // of those, and of organisations
+	server time.Time           // what the servers' clock showed, once it was asked
+}
+
+// ended reports whether a token that has ended by our clock has done so by the
+// servers', too: ours may have jumped ahead, and nobody else revokes it.
+func (w *worker) ended(ctx context.Context, rec *vault.Record) (bool, error) {
+	if !rec.Dead(w.Now()) {
+		return false, nil
+	}
+	if w.server.IsZero() {
+		var err error
+		if w.server, err = w.Server.Reach(ctx, "https://"+helper.AzureHost+"/"); err != nil {
+			return false, err
+		}
+	}
+	return rec.Dead(w.server), nil
 }
 
 func (w *worker) revokeOne(ctx context.Context, rec vault.Record) error {
-	if rec.Dead(w.Now()) {
-		return nil
+	if ended, err := w.ended(ctx, &rec); ended || err != nil {
+		return err
 	}
 	who := rec.Tenant + " " + rec.Account
 	if _, known := w.access[who]; !known && w.failed[who] == nil {

@@ -279,11 +279,17 @@ func forgetEnds(r *vault.Records, rec *vault.Record) {
 // it ends. It reports false when there is nothing to revoke: the token has
 // expired, or only its owner can name it to the server.
 func retire(rec *vault.Record, now time.Time, grace time.Duration) bool {
-	if rec.Kind != vault.PAT || rec.ServerID == "" || rec.Dead(now) {
+	return !rec.Dead(now) && enqueue(rec, now, grace)
+}
+
+// enqueue is retire for a token that may seem to have ended: whether it has is
+// for the servers' clock to say.
+func enqueue(rec *vault.Record, now time.Time, grace time.Duration) bool {
+	if rec.Kind != vault.PAT || rec.ServerID == "" {
 		return false
 	}
 	rec.Due, rec.Until, rec.Tries, rec.Reason = now.Add(grace), time.Time{}, 0, ""
-	if rec.Dead(rec.Due) {
+	if !rec.Dead(now) && rec.Dead(rec.Due) {
 		rec.Due = rec.Expires
 	}
 	rec.SetSecrets(vault.Secrets{})

@@ -79,7 +79,7 @@ func (k *Keeper) forgetAll(ctx context.Context, doomed func(*vault.Record) bool,
 				return false // whoever makes that token finds itself logged out
 			}
 			switch {
-			case retire(rec, now, 0):
+			case enqueue(rec, now, 0): // also one that seems to have ended: by our clock alone
 				due = append(due, rec.ID)
 				return false
 			case rec.Kind == vault.PAT && rec.ServerID == "":
@@ -112,7 +112,9 @@ func (k *Keeper) flushForgotten(ctx context.Context, gone Forgotten, due, pendin
 	for _, id := range due {
 		if rec := after.Find(id); rec != nil {
 			gone.Queued = append(gone.Queued, *rec)
-		} else if rec := before.Find(id); rec != nil {
+		} else if rec := before.Find(id); rec != nil && rec.Dead(k.Now()) {
+			gone.Dropped = append(gone.Dropped, *rec)
+		} else if rec != nil {
 			gone.Revoked = append(gone.Revoked, *rec)
 		}
 	}
@@ -173,7 +175,7 @@ const flushTime = 15 * time.Second
 func (k *Keeper) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
-	last, err := k.workOff(ctx, func(rec *vault.Record) bool { return !k.Now().Before(rec.Due) }, 0)
+	last, err := k.workOff(ctx, func(rec *vault.Record) bool { return helper.Arrived(rec.Due, k.Now()) }, 0)
 	if err != nil {
 		return err
 	}
@@ -193,7 +195,7 @@ func (k *Keeper) sweepAll(ctx context.Context) error {
 	for i := range r.List {
 		rec := r.List[i]
 		who := [2]string{rec.Org, rec.Account}
-		if rec.Kind != vault.Intent || swept[who] || k.Now().Before(rec.Until) {
+		if rec.Kind != vault.Intent || swept[who] || !helper.Arrived(rec.Until, k.Now()) {
 			continue
 		}
 		swept[who] = true
@@ -264,9 +266,6 @@ func (k *Keeper) silently(ctx context.Context, rec vault.Record) (signedIn, erro
 }
 
 func (k *Keeper) revoke(ctx context.Context, rec vault.Record, s signedIn) error {
-	if rec.Dead(k.Now()) {
-		return nil
-	}
 	_, err := k.Server.RevokePAT(ctx, rec.Org, azdo.Bearer(s.token), rec.ServerID)
 	if errors.Is(err, azdo.ErrNoToken) {
 		return nil // the account is its owner's, so it is gone
@@ -281,7 +280,7 @@ func (k *Keeper) settle(ctx context.Context, id string, failure error) error {
 		if rec == nil {
 			return vault.ErrUnchanged
 		}
-		if failure == nil || rec.Dead(k.Now()) {
+		if failure == nil {
 			r.Delete(func(rec *vault.Record) bool { return rec.ID == id })
 			return nil
 		}

@@ -96,7 +96,8 @@ func TestQueueWithoutSignIn(t *testing.T) {
 	}
 }
 
-// A token that has ended needs no revoking, and its order goes without a request.
+// A token that has ended needs no revoking: its order goes once the server's
+// clock says the same as ours, without a sign-in.
 func TestQueueEnds(t *testing.T) {
 	w := newWorld(t)
 	w.answer(w.keeper(), "contoso")
@@ -105,9 +106,55 @@ func TestQueueEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.emulator.Advance(8 * 24 * time.Hour)
-	_ = w.keeper().Flush(t.Context()) // it may fail: nothing can be reached
-	if n := len(w.queued()); n != 0 {
-		t.Errorf("%d are queued", n)
+	if err := w.keeper().Flush(t.Context()); err == nil || len(w.queued()) != 1 {
+		t.Errorf("nothing can be reached, and the order is dropped: %v", err)
+	}
+	w.emulator.ClearFaults()
+	w.emulator.Advance(time.Hour)
+	asked := w.asked("POST", EntraHost)
+	if err := w.keeper().Flush(t.Context()); err != nil || len(w.queued()) != 0 {
+		t.Errorf("%d are queued, %v", len(w.queued()), err)
+	}
+	if n := w.asked("POST", EntraHost); n != asked {
+		t.Errorf("%d sign-ins", n-asked)
+	}
+}
+
+// ahead is a run of patrol where the clock has jumped.
+func (w *world) ahead(jump time.Duration) *Keeper {
+	k := w.keeper()
+	k.Now = func() time.Time { return w.emulator.Now().Add(jump) }
+	k.OAuth.Now = k.Now
+	return k
+}
+
+// The clock jumps far ahead while an order waits, and nothing can be reached at
+// first: the token, which only seems to have ended, is revoked. That is so while
+// the clock is wrong, and once it is right again.
+func TestQueueClockAhead(t *testing.T) {
+	for _, jump := range []time.Duration{8 * 24 * time.Hour, 700000 * time.Hour} {
+		for _, stays := range []time.Duration{jump, 0} {
+			t.Run(jump.String()+" then "+stays.String(), func(t *testing.T) {
+				w := newWorld(t)
+				w.answer(w.keeper(), "contoso")
+				w.fault(emulator.Fault{Kind: emulator.FaultDropBefore})
+				if _, err := w.ahead(jump).Forget(t.Context(), everything); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.ahead(jump).Flush(t.Context()); err != nil || len(w.queued()) != 1 {
+					t.Fatalf("queued are %d, %v", len(w.queued()), err)
+				}
+				w.emulator.ClearFaults()
+				w.emulator.Advance(2 * time.Minute)
+				k := w.ahead(stays)
+				if !helper.Waiting(w.records(), k.Now()) {
+					t.Error("it is not due")
+				}
+				if err := k.Flush(t.Context()); err != nil || len(w.queued()) != 0 || len(w.active()) != 0 {
+					t.Errorf("queued %d, active %d, %v", len(w.queued()), len(w.active()), err)
+				}
+			})
+		}
 	}
 }
 

@@ -269,7 +269,7 @@ func (k *Keeper) makeRoom(ctx context.Context, org string, s signedIn) error {
 	}
 	for i := range r.List {
 		rec := r.List[i]
-		if !Queued(&rec) || rec.Org != org || !sameAccount(&rec, s) || rec.Dead(k.Now()) {
+		if !Queued(&rec) || rec.Org != org || !sameAccount(&rec, s) || rec.Dead(k.Now()) && rec.Dead(k.Now().Add(s.skew)) {
 			continue
 		}
 		if k.rotating == nil && rec.Tries > 0 && k.Now().Before(rec.Due) {
