@@ -46,22 +46,9 @@ func (a *app) sshUnlockFor(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.session(ctx, true)
+	r, all, keys, err := a.sshKeys(ctx, t)
 	if err != nil {
 		return err
-	}
-	r, err := s.newSSHRun()
-	if err != nil {
-		return err
-	}
-	r.t = t
-	all, err := s.open(ctx)
-	if err != nil && !errors.Is(err, vault.ErrNone) {
-		return err
-	}
-	keys := r.usable(all)
-	if len(keys) == 0 {
-		return failed("patrol ssh create "+t.Org, "patrol has no SSH key for %s", t.Org)
 	}
 	if r.fits(ctx, all, keys) {
 		return nil
@@ -84,11 +71,12 @@ func (r *sshRun) fits(ctx context.Context, all *vault.Records, keys []*vault.Rec
 	}
 	ours := false
 	for _, rec := range keys {
-		if r.intoAgent(all, rec, socket, true, cacheTime) != nil {
-			return false
-		}
 		public, err := sshkey.ParseLine(rec.PublicKey)
 		if err != nil {
+			return false
+		}
+		there, err := sshkey.InAgent(socket, public, r.Now())
+		if err != nil || !there && r.agentAdd(all, rec, socket, cacheTime) != nil {
 			return false
 		}
 		first, err := sshkey.FirstRSA(socket, r.Now())
@@ -116,20 +104,11 @@ func (r *sshRun) serve(ctx context.Context, all *vault.Records, keys []*vault.Re
 				return err
 			}
 		}
-		if err = r.allInto(all, keys, socket); err == nil {
+		if err = r.allInto(all, keys, socket, ownAgentTime); err == nil {
 			return nil
 		}
 	}
 	return err
-}
-
-func (r *sshRun) allInto(all *vault.Records, keys []*vault.Record, socket string) error {
-	for _, rec := range keys {
-		if err := r.agentAdd(all, rec, socket, ownAgentTime); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // startAgent starts an agent of our own, in the place of one that was killed.

@@ -8,12 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gitpatrol/patrol/internal/sshkey"
+	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
 
 func sshUnlockCommand(a *app) *cobra.Command {
-	var quiet, forSSH bool
+	var forSSH bool
 	var life time.Duration
 	cmd := &cobra.Command{
 		Use:   "unlock ORG",
@@ -35,53 +35,54 @@ alone, which ends after ten minutes, and succeeds; else it is silent and fails.`
 			if forSSH {
 				return a.sshUnlockFor(cmd.Context(), args[0])
 			}
-			return a.sshUnlock(cmd.Context(), args[0], quiet, life)
+			return a.sshUnlock(cmd.Context(), args[0], life)
 		},
 	}
-	cmd.Flags().BoolVar(&quiet, "quiet", false, "say nothing but errors, and do nothing where there is no agent")
 	cmd.Flags().BoolVar(&forSSH, "for-ssh", false, "succeed if ssh has to ask the agent that this starts")
 	cmd.Flags().DurationVar(&life, "lifetime", cacheTime, "how long ssh-agent keeps it; 0: until it ends")
 	return cmd
 }
 
-func (a *app) sshUnlock(ctx context.Context, arg string, quiet bool, life time.Duration) error {
+func (a *app) sshUnlock(ctx context.Context, arg string, life time.Duration) error {
 	t, err := azureTarget(arg)
 	if err != nil {
 		return err
 	}
 	socket := a.getenv("SSH_AUTH_SOCK")
 	if socket == "" {
-		if quiet {
-			return nil
-		}
 		return failed(`start one in this shell: eval "$(ssh-agent)"`, "there is no ssh-agent here (SSH_AUTH_SOCK is not set)")
 	}
-	s, err := a.session(ctx, true)
+	r, all, keys, err := a.sshKeys(ctx, t)
 	if err != nil {
 		return err
+	}
+	if err := r.allInto(all, keys, socket, life); err != nil {
+		return err
+	}
+	a.print("ssh-agent has the key of %s.\n", t.Org)
+	return nil
+}
+
+// sshKeys opens the vault for the keys that ssh may show for an organisation.
+func (a *app) sshKeys(ctx context.Context, t helper.Target) (*sshRun, *vault.Records, []*vault.Record, error) {
+	s, err := a.session(ctx, true)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	r, err := s.newSSHRun()
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	r.t = t
 	all, err := s.open(ctx)
 	if err != nil && !errors.Is(err, vault.ErrNone) {
-		return err
+		return nil, nil, nil, err
 	}
 	keys := r.usable(all)
 	if len(keys) == 0 {
-		return failed("patrol ssh create "+t.Org, "patrol has no SSH key for %s", t.Org)
+		return nil, nil, nil, failed("patrol ssh create "+t.Org, "patrol has no SSH key for %s", t.Org)
 	}
-	for _, rec := range keys {
-		if err := r.intoAgent(all, rec, socket, quiet, life); err != nil {
-			return err
-		}
-	}
-	if !quiet {
-		a.print("ssh-agent has the key of %s.\n", t.Org)
-	}
-	return nil
+	return r, all, keys, nil
 }
 
 // usable are the keys of the organisation that the configuration may name: in
@@ -95,19 +96,12 @@ func (r *sshRun) usable(all *vault.Records) []*vault.Record {
 	})
 }
 
-// intoAgent hands a key to the agent; where only that it is there counts, not
-// again.
-func (r *sshRun) intoAgent(all *vault.Records, rec *vault.Record, socket string, quiet bool, life time.Duration) error {
-	public, err := sshkey.ParseLine(rec.PublicKey)
-	if err != nil {
-		return err
+// allInto hands the keys to an agent.
+func (r *sshRun) allInto(all *vault.Records, keys []*vault.Record, socket string, life time.Duration) error {
+	for _, rec := range keys {
+		if err := r.agentAdd(all, rec, socket, life); err != nil {
+			return err
+		}
 	}
-	there, err := sshkey.InAgent(socket, public, r.Now())
-	if err != nil {
-		return failed("see whether it runs: ssh-add -l", "%v", err)
-	}
-	if there && quiet {
-		return nil
-	}
-	return r.agentAdd(all, rec, socket, life)
+	return nil
 }
