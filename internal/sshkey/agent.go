@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -27,25 +28,23 @@ func dialAgent(socket string, now time.Time) (agent.ExtendedAgent, func(), error
 
 // InAgent reports whether the agent has a key.
 func InAgent(socket string, key ssh.PublicKey, now time.Time) (bool, error) {
-	a, done, err := dialAgent(socket, now)
-	if err != nil {
-		return false, err
-	}
-	defer done()
-	list, err := a.List()
-	if err != nil {
-		return false, fmt.Errorf("ssh-agent: %w", err)
-	}
-	for _, k := range list {
-		if bytes.Equal(k.Blob, key.Marshal()) {
-			return true, nil
-		}
-	}
-	return false, nil
+	list, err := agentKeys(socket, now)
+	return slices.ContainsFunc(list, func(k *agent.Key) bool { return bytes.Equal(k.Blob, key.Marshal()) }), err
 }
 
 // FirstRSA is the first RSA key that the agent would show; nil: it has none.
 func FirstRSA(socket string, now time.Time) (ssh.PublicKey, error) {
+	list, err := agentKeys(socket, now)
+	for _, k := range list {
+		if k.Type() == ssh.KeyAlgoRSA {
+			return ssh.ParsePublicKey(k.Blob)
+		}
+	}
+	return nil, err
+}
+
+// agentKeys are the keys of an agent, in the order in which it shows them.
+func agentKeys(socket string, now time.Time) ([]*agent.Key, error) {
 	a, done, err := dialAgent(socket, now)
 	if err != nil {
 		return nil, err
@@ -55,12 +54,7 @@ func FirstRSA(socket string, now time.Time) (ssh.PublicKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ssh-agent: %w", err)
 	}
-	for _, k := range list {
-		if k.Type() == ssh.KeyAlgoRSA {
-			return ssh.ParsePublicKey(k.Blob)
-		}
-	}
-	return nil, nil
+	return list, nil
 }
 
 // AddToAgent hands an open private key to the agent, for so long; 0 is without
