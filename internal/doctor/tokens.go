@@ -139,8 +139,7 @@ func findGlobal(ctx context.Context, m *Machine) ([]Finding, error) {
 }
 
 // longLife is how long a token may live before that is worth a word: the
-// portal's own default. Scopes: see
-// https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/oauth#scopes
+// portal's own default.
 const longLife = 31 * 24 * time.Hour
 
 func findBroad(ctx context.Context, m *Machine) ([]Finding, error) {
@@ -148,8 +147,12 @@ func findBroad(ctx context.Context, m *Machine) ([]Finding, error) {
 	var found []Finding
 	for _, t := range list {
 		var why []string
-		if broad := tooMuch(t.Scopes); broad != "" {
-			why = append(why, broad)
+		switch scope := azdo.HighPrivilege(t.Scopes); scope {
+		case "":
+		case "app_token", "user_impersonation":
+			why = append(why, "may do all that its owner may")
+		default:
+			why = append(why, "has the scope "+scope)
 		}
 		if life := t.Expires.Sub(t.Created); !t.Created.IsZero() && life > longLife {
 			why = append(why, fmt.Sprintf("lives %d days, until %s", int(life.Hours()/24), t.Expires.Format(time.DateOnly)))
@@ -159,19 +162,6 @@ func findBroad(ctx context.Context, m *Machine) ([]Finding, error) {
 		}
 	}
 	return found, err
-}
-
-// tooMuch says what of a token's scopes is far from what Git needs.
-func tooMuch(scopes []string) string {
-	for _, s := range scopes {
-		if s == "app_token" {
-			return "may do all that its owner may"
-		}
-		if s == "vso.code_full" || strings.HasSuffix(s, "_manage") || s == "vso.tokenadministration" {
-			return "has the scope " + s
-		}
-	}
-	return ""
 }
 
 func findOrphans(ctx context.Context, m *Machine) ([]Finding, error) {
