@@ -172,7 +172,6 @@ func revealers() []string {
 		"internal/cli/passphrase.go",    // an empty one
 		"internal/cred/reply.go",        // to Git
 		"internal/cred/request.go",      // to patrol, on a pipe
-		"internal/foreign/file.go",      // another secret in the place of one, in a file
 		"internal/foreign/gcm.go",       // whether it is a JWT
 		"internal/foreign/url.go",       // how a URL spells one
 		"internal/helper/get.go",        // whether Git could take it

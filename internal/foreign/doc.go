@@ -28,9 +28,8 @@ type Entry struct {
 	Guessed bool
 	Line    int // from 1
 
-	cut    span                // what goes when the entry does
-	value  span                // the secret as it is written
-	encode func(string) string // writes another secret in its place
+	cut   span // what goes when the entry does
+	value span // the secret as it is written
 }
 
 // span is data[from:to].

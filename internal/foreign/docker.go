@@ -44,7 +44,7 @@ func parseDocker(data []byte) []Entry {
 		if len(path) != 3 || path[0] != "auths" || s.text == "" {
 			continue
 		}
-		e := Entry{value: s.at, cut: s.at, encode: plain}
+		e := Entry{value: s.at, cut: s.at}
 		switch path[2] {
 		case "auth":
 			user, secret, ok := strings.Cut(strings.TrimRight(orDecoded(s.text), "\x00"), ":")
@@ -52,7 +52,6 @@ func parseDocker(data []byte) []Entry {
 				continue
 			}
 			e.User, e.HasUser, e.Secret = user, true, cred.NewSecret(secret)
-			e.encode = func(secret string) string { return base64Of(user + ":" + secret) }
 		case "password", "identitytoken", "registrytoken":
 			e.Secret = cred.NewSecret(s.text)
 			e.User, e.HasUser = users[path[1]], users[path[1]] != ""

@@ -14,7 +14,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
-	"github.com/gitpatrol/patrol/internal/cred"
 )
 
 // The reasons for leaving a file alone.
@@ -165,16 +164,7 @@ func (f *File) remove(e Entry) error {
 		f.Entries = nil
 		return os.Remove(f.real)
 	}
-	return f.replace(now.cut, "")
-}
-
-// Replace writes another secret in the place of the entry's.
-func (f *File) Replace(e Entry, secret cred.Secret) error {
-	now, err := f.find(e)
-	if err != nil {
-		return err
-	}
-	return f.replace(now.value, now.encode(secret.Reveal()))
+	return f.cut(now.cut)
 }
 
 // find is where an entry is now: those above it may have been removed.
@@ -187,10 +177,9 @@ func (f *File) find(e Entry) (Entry, error) {
 	return e, fmt.Errorf("%s: %w", f.Place.Path, ErrChanged)
 }
 
-// replace changes the file to what it is with other bytes in one place, and
-// reads it anew.
-func (f *File) replace(at span, with string) error {
-	data := slices.Concat(f.data[:at.from], []byte(with), f.data[at.to:])
+// cut changes the file to what it is without some bytes, and reads it anew.
+func (f *File) cut(at span) error {
+	data := slices.Concat(f.data[:at.from], f.data[at.to:])
 	if err := f.write(data); err != nil {
 		return fmt.Errorf("%s: %w", f.Place.Path, err)
 	}

@@ -72,7 +72,7 @@ func ParseGCM(data []byte) (e Entry, ok bool) {
 	if !found || len(secret) == 0 {
 		return e, false
 	}
-	e = Entry{value: span{0, len(secret)}, cut: span{0, len(data)}, encode: plain}
+	e = Entry{value: span{0, len(secret)}, cut: span{0, len(data)}}
 	for line := range bytes.Lines(rest) {
 		text := strings.TrimRight(string(line), "\r\n")
 		if strings.TrimSpace(text) == "" {

@@ -42,7 +42,7 @@ func parseGitStore(data []byte) []Entry {
 		colon := bytes.IndexByte(text[authority:], ':')
 		at := bytes.IndexByte(text[authority:], '@')
 		from := line.from + authority
-		e.cut, e.value, e.encode = line, span{from + colon + 1, from + at}, percent
+		e.cut, e.value = line, span{from + colon + 1, from + at}
 		entries = append(entries, e)
 	}
 	return entries

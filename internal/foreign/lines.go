@@ -96,9 +96,6 @@ func unquote(s string) string {
 	return s
 }
 
-// plain is the encode of formats that write a secret as it is.
-func plain(s string) string { return s }
-
 // isReference says that a value names a variable or a command and holds no
 // secret itself.
 func isReference(value string) bool {

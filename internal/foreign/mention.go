@@ -67,11 +67,10 @@ func tokens(data []byte) []Entry {
 			break
 		}
 		at := span{found.Start, found.End}
-		e := Entry{Protocol: "https", Host: "dev.azure.com", Secret: found.Secret, Token: true, Guessed: true, cut: at, value: at, encode: plain}
+		e := Entry{Protocol: "https", Host: "dev.azure.com", Secret: found.Secret, Token: true, Guessed: true, cut: at, value: at}
 		if found.Encoded {
 			at = encodedPart(data, at)
 			e.cut, e.value = at, at
-			e.encode = func(secret string) string { return base64Of(":" + secret) }
 		}
 		if e.Path = onlyOrganisation(lineAround(data, lines, at)); e.Path == "" {
 			e.Path = only

@@ -122,7 +122,7 @@ func (p *netrcParser) word(w netrcWord) {
 	case "login":
 		p.entry.User, p.entry.HasUser = w.text, true
 	case "password":
-		p.entry.Secret, p.entry.value, p.entry.encode = cred.NewSecret(w.text), w.at, netrcQuote
+		p.entry.Secret, p.entry.value = cred.NewSecret(w.text), w.at
 	default:
 		p.keyword(cred.Lower(w.text), w)
 		return
@@ -179,12 +179,4 @@ func wholeLines(data []byte, s span) span {
 		return s
 	}
 	return span{from, min(to+1, len(data))}
-}
-
-// netrcQuote writes a word so that curl reads it back.
-func netrcQuote(s string) string {
-	if s != "" && !strings.ContainsAny(s, " \t\r\n\"#\\") {
-		return s
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s) + `"`
 }

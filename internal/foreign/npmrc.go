@@ -42,7 +42,7 @@ func parseNpmrc(data []byte) []Entry {
 		if s.value == "" || isReference(s.value) {
 			continue
 		}
-		e := Entry{value: s.at, cut: s.line, encode: plain}
+		e := Entry{value: s.at, cut: s.line}
 		if user, has := users[url]; has {
 			e.User, e.HasUser = user, true
 		}
@@ -50,14 +50,13 @@ func parseNpmrc(data []byte) []Entry {
 		case "_authToken":
 			e.Secret = cred.NewSecret(s.value)
 		case "_password":
-			e.Secret, e.encode = cred.NewSecret(orDecoded(s.value)), base64Of
+			e.Secret = cred.NewSecret(orDecoded(s.value))
 		case "_auth":
 			user, secret, ok := strings.Cut(orDecoded(s.value), ":")
 			if !ok {
 				continue
 			}
 			e.User, e.HasUser, e.Secret = user, true, cred.NewSecret(secret)
-			e.encode = func(secret string) string { return base64Of(user + ":" + secret) }
 		default:
 			continue
 		}
@@ -109,8 +108,6 @@ func orDecoded(s string) string {
 	return s
 }
 
-func base64Of(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-
 // yarn is the YAML file of Yarn 2 and later, of which the lines with a secret
 // are read.
 // See https://yarnpkg.com/configuration/yarnrc#npmAuthToken.
@@ -146,7 +143,7 @@ func parseYarn(data []byte) []Entry {
 		if name == "npmRegistryServer" {
 			registry = value
 		}
-		e := Entry{value: span{from, from + len(value)}, cut: line, encode: plain}
+		e := Entry{value: span{from, from + len(value)}, cut: line}
 		switch {
 		case value == "" || isReference(value):
 			continue
@@ -156,9 +153,6 @@ func parseYarn(data []byte) []Entry {
 			user, secret, ok := strings.Cut(value, ":")
 			if !ok {
 				user, secret, ok = strings.Cut(orDecoded(value), ":")
-				e.encode = func(secret string) string { return base64Of(user + ":" + secret) }
-			} else {
-				e.encode = func(secret string) string { return user + ":" + secret }
 			}
 			if !ok {
 				continue

@@ -64,7 +64,7 @@ func parsePypirc(data []byte) []Entry {
 		if s.name != "password" || s.value == "" || isReference(s.value) {
 			continue
 		}
-		e := Entry{Secret: cred.NewSecret(s.value), value: s.at, cut: s.line, encode: plain}
+		e := Entry{Secret: cred.NewSecret(s.value), value: s.at, cut: s.line}
 		e.User = of[[2]string{s.section, "username"}]
 		e.HasUser = e.User != ""
 		url := of[[2]string{s.section, "repository"}]
@@ -101,11 +101,10 @@ func parseCargo(data []byte) []Entry {
 			continue
 		}
 		secret := s.value // Azure Artifacts wants a whole header: "Basic BASE64"
-		e := Entry{value: s.at, cut: s.line, encode: plain}
+		e := Entry{value: s.at, cut: s.line}
 		if encoded, ok := strings.CutPrefix(s.value, "Basic "); ok {
 			if user, password, ok := strings.Cut(orDecoded(encoded), ":"); ok {
 				secret, e.User, e.HasUser = password, user, true
-				e.encode = func(secret string) string { return "Basic " + base64Of(user+":"+secret) }
 			}
 		}
 		e.Secret = cred.NewSecret(secret)
@@ -141,7 +140,7 @@ func parseAzureCLI(data []byte) []Entry {
 		if cred.Lower(s.name) != "personal access token" || s.value == "" {
 			continue
 		}
-		e := Entry{Protocol: "https", Host: "dev.azure.com", Secret: cred.NewSecret(s.value), value: s.at, cut: s.line, encode: plain}
+		e := Entry{Protocol: "https", Host: "dev.azure.com", Secret: cred.NewSecret(s.value), value: s.at, cut: s.line}
 		if n := strings.Index(s.section, "https://"); n >= 0 {
 			e.locate(s.section[n:])
 		}

@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -60,40 +61,13 @@ func gitDecode(s string) string {
 	}
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {
-			if n := unhex(s[i+1])<<4 | unhex(s[i+2]); n > 0 {
-				b.WriteByte(byte(n))
+			if c, err := hex.DecodeString(s[i+1 : i+3]); err == nil && c[0] != 0 {
+				b.Write(c)
 				i += 2
 				continue
 			}
 		}
 		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
-}
-
-// percent encodes all but what no URL reads otherwise, as git-credential-store
-// does for user names and passwords.
-func percent(s string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
-			continue
-		}
-		b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
 	}
 	return b.String()
 }
@@ -125,7 +99,7 @@ func userInfo(text string, offset int) []Entry {
 		userEnd := strings.IndexByte(authority, '@')
 		colon := strings.IndexByte(authority, ':')
 		from := offset + mark + 3
-		e.cut, e.value, e.encode = span{from, from + userEnd + 1}, span{from + colon + 1, from + userEnd}, percent
+		e.cut, e.value = span{from, from + userEnd + 1}, span{from + colon + 1, from + userEnd}
 		found = append(found, e)
 	}
 }

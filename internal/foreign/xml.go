@@ -3,7 +3,7 @@ package foreign
 import (
 	"bytes"
 	"encoding/xml"
-	"html"
+	"strconv"
 	"strings"
 
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -99,8 +99,6 @@ func (e element) attrAt(data []byte, name string) (span, bool) {
 	return span{}, false
 }
 
-func escapeXML(s string) string { return html.EscapeString(s) }
-
 // nuget is NuGet's XML. ClearTextPassword is what it says; Password is encrypted
 // by Windows for one user on one machine.
 // See https://learn.microsoft.com/nuget/reference/nuget-config-file#packagesourcecredentials and, for
@@ -143,7 +141,7 @@ func parseNuget(data []byte) []Entry {
 		if !ok || value == "" || isReference(value) {
 			continue
 		}
-		entry := Entry{cut: e.whole, value: at, encode: escapeXML}
+		entry := Entry{cut: e.whole, value: at}
 		switch secret := cred.NewSecret(value); {
 		case strings.EqualFold(e.attr("key"), "ClearTextPassword"):
 			entry.Secret = secret
@@ -164,15 +162,7 @@ func nugetName(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if len(s)-i >= 7 && s[i:i+2] == "_x" && s[i+6] == '_' {
-			n := 0
-			for _, c := range []byte(s[i+2 : i+6]) {
-				if n >= 0 && unhex(c) >= 0 {
-					n = n<<4 | unhex(c)
-				} else {
-					n = -1
-				}
-			}
-			if n > 0 {
+			if n, err := strconv.ParseUint(s[i+2:i+6], 16, 16); err == nil && n > 0 {
 				b.WriteRune(rune(n))
 				i += 6
 				continue
@@ -221,7 +211,7 @@ func parseMaven(data []byte) []Entry {
 		if value == "" || isReference(value) {
 			continue
 		}
-		entry := Entry{cut: e.whole, value: e.inner, encode: escapeXML}
+		entry := Entry{cut: e.whole, value: e.inner}
 		if !strings.Contains(value, "{") || !strings.Contains(value, "}") {
 			entry.Secret = cred.NewSecret(value)
 		}
