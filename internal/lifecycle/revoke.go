@@ -28,33 +28,6 @@ type Forgotten struct {
 // made there, and notes that the person is signed out. What cannot be reached is
 // queued. Those named are signed out of although nothing is kept for them.
 func (k *Keeper) Forget(ctx context.Context, doomed func(*vault.Record) bool, named ...helper.Target) (Forgotten, error) {
-	return k.forgetAll(ctx, doomed, func(r *vault.Records, left map[[2]string]bool, gone *Forgotten) {
-		for _, t := range named {
-			if t.Azure {
-				left[[2]string{t.Org, t.Account}] = true
-			}
-		}
-		for who := range left {
-			if signOut(r, who[0], who[1]) {
-				gone.Left = append(gone.Left, who[0])
-			}
-		}
-		slices.Sort(gone.Left)
-		gone.Left = slices.Compact(gone.Left)
-		gone.SignIns = retireSignIns(r, k.Now())
-	})
-}
-
-// Revoke is Forget for single tokens: nobody is signed out, so that Git may have
-// a new one made from the sign-in.
-func (k *Keeper) Revoke(ctx context.Context, doomed func(*vault.Record) bool) (Forgotten, error) {
-	return k.forgetAll(ctx, doomed, func(*vault.Records, map[[2]string]bool, *Forgotten) {})
-}
-
-// forgetAll forgets the doomed. leave is given the organisations and accounts of
-// what was forgotten, and adds to what became of it.
-func (k *Keeper) forgetAll(ctx context.Context, doomed func(*vault.Record) bool,
-	leave func(r *vault.Records, left map[[2]string]bool, gone *Forgotten)) (Forgotten, error) {
 	var gone Forgotten
 	var due, pending []string
 	err := k.update(ctx, func(r *vault.Records) error {
@@ -89,7 +62,19 @@ func (k *Keeper) forgetAll(ctx context.Context, doomed func(*vault.Record) bool,
 			}
 			return true
 		})
-		leave(r, left, &gone)
+		for _, t := range named {
+			if t.Azure {
+				left[[2]string{t.Org, t.Account}] = true
+			}
+		}
+		for who := range left {
+			if signOut(r, who[0], who[1]) {
+				gone.Left = append(gone.Left, who[0])
+			}
+		}
+		slices.Sort(gone.Left)
+		gone.Left = slices.Compact(gone.Left)
+		gone.SignIns = retireSignIns(r, now)
 		return nil
 	})
 	if err != nil {

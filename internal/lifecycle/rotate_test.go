@@ -168,22 +168,26 @@ func (w *world) signIn() *vault.Record {
 	return nil
 }
 
-// Revoke takes one token and leaves the person signed in: Git gets a new one.
+// A token that is revoked leaves the person signed in: Git gets a new one.
 func TestRevoke(t *testing.T) {
 	w := newWorld(t)
 	first := *w.answer(w.keeper(), "contoso")
-	gone, err := w.keeper().Revoke(t.Context(), func(rec *vault.Record) bool { return rec.ID == first.ID })
-	if err != nil || len(gone.Revoked) != 1 || len(gone.Left) != 0 || len(gone.SignIns) != 0 {
-		t.Fatalf("%+v, %v", gone, err)
+	list, unlisted, err := w.keeper().ListServer(t.Context(), []string{"contoso"})
+	if err != nil || len(unlisted) != 0 {
+		t.Fatalf("%+v, %v", unlisted, err)
+	}
+	revoked, queued, err := w.keeper().RevokeListed(t.Context(), list)
+	if err != nil || len(revoked) != 1 || len(queued) != 0 {
+		t.Fatalf("%+v, %+v, %v", revoked, queued, err)
 	}
 	if len(w.active()) != 0 || w.kinds(vault.Refresh) != 1 {
 		t.Errorf("live are %q, sign-ins %d", w.active(), w.kinds(vault.Refresh))
 	}
 
 	// Nothing to revoke, and no token: the sign-in stays all the same.
-	gone, err = w.keeper().Revoke(t.Context(), everything)
-	if err != nil || len(gone.SignIns) != 0 || w.kinds(vault.Refresh) != 1 {
-		t.Errorf("%+v, %v", gone, err)
+	revoked, queued, err = w.keeper().RevokeListed(t.Context(), nil)
+	if err != nil || len(revoked) != 0 || len(queued) != 0 || w.kinds(vault.Refresh) != 1 {
+		t.Errorf("%+v, %+v, %v", revoked, queued, err)
 	}
 	if r := w.records(); signedOut(r, "contoso", ada) {
 		t.Error("signed out")
