@@ -75,14 +75,6 @@ func (m *Machine) Short(path string) string {
 	return path
 }
 
-// Long undoes Short.
-func (m *Machine) Long(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~"+string(filepath.Separator)); ok && m.Home != "" {
-		return filepath.Join(m.Home, rest)
-	}
-	return path
-}
-
 // target is the request that Git makes for a repository of an organisation.
 func target(host string) git.Target {
 	return git.Target{Protocol: "https", Host: host, Path: "org/project/_git/repository"}
