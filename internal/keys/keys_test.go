@@ -113,6 +113,16 @@ func (s *suite) newKey() vault.Key {
 	return key
 }
 
+// saved is a new key that the source keeps.
+func (s *suite) saved(t *testing.T, source keys.Source) vault.Key {
+	t.Helper()
+	key := s.newKey()
+	if err := source.Save(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // err notes an error, to be searched for secrets, and returns it.
 func (s *suite) err(err error) error {
 	s.mu.Lock()
@@ -310,10 +320,7 @@ func TestAgeFileIsPlainAge(t *testing.T) {
 	}
 	s.kind = kind
 	place := s.place(t, p)
-	key := s.newKey()
-	if err := kind.Open(place).Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, kind.Open(place))
 	sealed, err := os.ReadFile(filepath.Join(place.Vault.Dir(), "key.age"))
 	if err != nil {
 		t.Fatal(err)

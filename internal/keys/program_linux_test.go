@@ -25,10 +25,7 @@ func TestAgeProgramOpensEachFile(t *testing.T) {
 			if way.set != nil {
 				way.set(t, &place, p)
 			}
-			key := s.newKey()
-			if err := s.kind.Open(place).Save(t.Context(), key); err != nil {
-				t.Fatal(err)
-			}
+			key := s.saved(t, s.kind.Open(place))
 			opened := filepath.Join(t.TempDir(), "key")
 			args := []string{"-d", "-o", opened}
 			if place.Seal.Identity != "" {

@@ -49,10 +49,7 @@ func TestS13ItemTellsNothing(t *testing.T) {
 	b := bustest.Start(t)
 	b.Keyring(t)
 	s, place, source := service(t, b)
-	key := s.newKey()
-	if err := source.Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, source)
 	out, err := b.Run("secret-tool", "search", "--all", "xdg:schema", "io.github.gitpatrol.VaultKey")
 	if err != nil {
 		t.Fatal(out, err)
@@ -88,10 +85,7 @@ func TestS15LockedOrNone(t *testing.T) {
 	b := bustest.Start(t)
 	k := b.Keyring(t)
 	s, _, source := service(t, b)
-	key := s.newKey()
-	if err := source.Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, source)
 	quick := func(what string, want error) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -127,10 +121,7 @@ func TestC28SlowAndRestarting(t *testing.T) {
 	b := bustest.Start(t)
 	f := b.Fake(t, bustest.Manner{})
 	s, _, source := service(t, b)
-	key := s.newKey()
-	if err := source.Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, source)
 	for _, method := range []string{"SearchItems", "GetAll", "OpenSession", "GetSecret"} {
 		f.Set(bustest.Manner{Dies: method})
 		var back sync.WaitGroup
@@ -168,10 +159,7 @@ func TestC28Prompt(t *testing.T) {
 	b := bustest.Start(t)
 	f := b.Fake(t, bustest.Manner{})
 	s, place, source := service(t, b)
-	key := s.newKey()
-	if err := source.Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, source)
 	place.Desktop = true
 	var said []string
 	place.Say = func(line string) { said = append(said, line) }
@@ -206,10 +194,7 @@ func TestNotItsKey(t *testing.T) {
 	b := bustest.Start(t)
 	f := b.Fake(t, bustest.Manner{})
 	s, place, source := service(t, b)
-	key := s.newKey()
-	if err := source.Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, source)
 	other := keys.Text("00112233445566ff", s.newKey()).Reveal()
 	for name, m := range map[string]bustest.Manner{
 		"empty":              {Secret: func([]byte) []byte { return nil }},

@@ -223,10 +223,7 @@ func TestIdentityTroubleIsNoLostKey(t *testing.T) {
 	other, _ := age.GenerateX25519Identity()
 	path := writeSecret(t, filepath.Join(t.TempDir(), "id"), mine.String()+"\n")
 	place.Seal.Identity = path
-	key := s.newKey()
-	if err := s.kind.Open(place).Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, s.kind.Open(place))
 	for name, spoil := range map[string]func() error{
 		"missing":       func() error { return nil },
 		"another's":     func() error { return os.WriteFile(path, []byte(other.String()), 0o600) },
@@ -269,10 +266,7 @@ func TestRecipientMustBeTheIdentitys(t *testing.T) {
 	mine, _ := age.GenerateX25519Identity()
 	other, _ := age.GenerateX25519Identity()
 	place.Seal.Identity = writeSecret(t, filepath.Join(t.TempDir(), "id"), mine.String())
-	key := s.newKey()
-	if err := s.kind.Open(place).Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, s.kind.Open(place))
 	before := place
 	for _, list := range [][]string{
 		{other.Recipient().String()}, {"age1"}, {mine.String()}, {"ssh-ed25519 AAAA"}, {"age1nowhere1qqqq"}, {""},
@@ -311,10 +305,7 @@ func TestPluginAsks(t *testing.T) {
 		}
 		return cred.NewSecret(answer), nil
 	}
-	key := s.newKey()
-	if err := s.kind.Open(place).Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, s.kind.Open(place))
 	s.mustLoad(t, s.kind.Open(place), key)
 	if !strings.Contains(said.String(), "toy: PIN of the toy ") || !strings.Contains(said.String(), "toy: a toy is ") {
 		t.Errorf("it said %q", said.String())
@@ -413,10 +404,7 @@ func TestCommandAnswers(t *testing.T) {
 func TestPlainFileIsOursAlone(t *testing.T) {
 	t.Parallel()
 	s, place := newPlace(t, "file", &passphrase{})
-	key := s.newKey()
-	if err := s.kind.Open(place).Save(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	key := s.saved(t, s.kind.Open(place))
 	path := filepath.Join(place.Vault.Dir(), "key.plaintext")
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)

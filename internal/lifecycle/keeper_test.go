@@ -59,21 +59,28 @@ func TestAnswerOnce(t *testing.T) {
 	}
 }
 
-// Where nothing can be done, that is said without a lock or a request.
-func TestHopelessAtOnce(t *testing.T) {
-	w := newWorld(t)
-	unlock, err := w.vault.Lock(t.Context(), orgLock("contoso"))
+// answerWhileLocked asks with nobody there, while somebody holds contoso's lock,
+// and says how long that took.
+func (w *world) answerWhileLocked(want error) time.Duration {
+	w.Helper()
+	unlock, err := w.vault.Lock(w.Context(), orgLock("contoso"))
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	defer unlock()
 	k := w.keeper()
 	k.Person = false
 	begin := time.Now()
-	if _, _, err := k.Answer(t.Context(), target("contoso")); !errors.Is(err, helper.ErrNoRecord) {
-		t.Errorf("the error is %v", err)
+	if _, _, err := k.Answer(w.Context(), target("contoso")); !errors.Is(err, want) {
+		w.Errorf("the error is %v", err)
 	}
-	if took := time.Since(begin); took > quietWait/2 {
+	return time.Since(begin)
+}
+
+// Where nothing can be done, that is said without a lock or a request.
+func TestHopelessAtOnce(t *testing.T) {
+	w := newWorld(t)
+	if took := w.answerWhileLocked(helper.ErrNoRecord); took > quietWait/2 {
 		t.Errorf("it took %v", took)
 	}
 	if n := len(w.emulator.Requests()); n != 0 {
@@ -86,18 +93,7 @@ func TestLockIsNotWaitedForEver(t *testing.T) {
 	w := newWorld(t)
 	w.answer(w.keeper(), "contoso")
 	w.emulator.Advance(8 * 24 * time.Hour)
-	unlock, err := w.vault.Lock(t.Context(), orgLock("contoso"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	k := w.keeper()
-	k.Person = false
-	begin := time.Now()
-	if _, _, err := k.Answer(t.Context(), target("contoso")); !errors.Is(err, vault.ErrBusy) {
-		t.Errorf("the error is %v", err)
-	}
-	if took := time.Since(begin); took < quietWait-time.Second || took > quietWait+3*time.Second {
+	if took := w.answerWhileLocked(vault.ErrBusy); took < quietWait-time.Second || took > quietWait+3*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
