@@ -42,6 +42,9 @@ func cmdDays(ts *testscript.TestScript, neg bool, args []string) {
 	if w.told != "" {
 		ts.Fatalf("nobody was told: %s", w.told)
 	}
+	if w.most == 0 {
+		ts.Fatalf("no token was alive on any day: are they counted?")
+	}
 	ts.Setenv(clockVariable, w.s.offset.String())
 	ts.Logf("[days] %d commands; at most %d tokens alive", w.commands, w.most)
 }

@@ -317,6 +317,20 @@ func cmdAnswered(ts *testscript.TestScript, neg bool, args []string) {
 	case took > most:
 		ts.Fatalf("it took %v, longer than %v", took.Round(time.Millisecond), most)
 	}
+	notOver(ts, stdout.String(), begin)
+}
+
+// notOver checks that an answer has no end in the past, by the clock that the
+// program has: Git would not use it.
+func notOver(ts *testscript.TestScript, answer string, asked time.Time) {
+	m := regexp.MustCompile(`(?m)^password_expiry_utc=(.*)$`).FindStringSubmatch(answer)
+	if m == nil {
+		return
+	}
+	offset, _ := time.ParseDuration(ts.Getenv(clockVariable))
+	if end := time.Unix(int64(number(ts, m[1])), 0); end.Before(asked.Add(offset)) {
+		ts.Fatalf("the answer ended at %v, which is past at %v", end, asked.Add(offset))
+	}
 }
 
 // requestFor is what Git asks for a URL with useHttpPath.
