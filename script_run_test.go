@@ -136,6 +136,8 @@ func (r *run) start(words []string) {
 	done()
 	var exit *exec.ExitError
 	switch code := cmd.ProcessState.ExitCode(); {
+	case ctx.Err() != nil:
+		r.ts.Fatalf("%s does not end", words[0])
 	case err != nil && !errors.As(err, &exit):
 		r.ts.Fatalf("%s: %v", words[0], err)
 	case r.code == -1 && code == 0:
