@@ -79,7 +79,7 @@ of. Exit code 3: there are findings; 0: there is none, or all are fixed.`,
 	flags.BoolVar(&f.list, "list", false, "list the checks and why they are made; make none")
 	flags.StringSliceVar(&f.only, "only", nil, "make these checks alone (`ID,...`)")
 	flags.StringSliceVar(&f.skip, "skip", nil, "leave out these checks (`ID,...`)")
-	flags.StringVar(&f.bundle, "bundle", "", "write a report without secrets or names, to be shared, to standard output or a new `file` (--bundle=FILE)")
+	flags.StringVar(&f.bundle, "bundle", "", "write a report without secrets and with other names, to be read and shared, to standard output or a new `file` (--bundle=FILE)")
 	flags.Lookup("bundle").NoOptDefVal = "-"
 	flags.StringVar(&f.org, "org", "", "the `organisation` of tokens that do not say theirs")
 	ids := cobra.FixedCompletions(checkIDs(), cobra.ShellCompDirectiveNoFileComp)

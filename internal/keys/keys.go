@@ -88,7 +88,7 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{
-			Name: SecretService, Help: "the desktop's keyring (GNOME, KDE, KeePassXC), opened by your login",
+			Name: SecretService, Help: "the desktop's keyring (Secret Service), opened by your login",
 			Open: func(p Place) Source { return secretService{p} },
 			Why:  "the keyring of this session keeps it, and opens with your login", Unfit: secretServiceUnfit, Files: []string{collectionName},
 		},
