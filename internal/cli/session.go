@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gitpatrol/patrol/internal/git"
+	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/keys"
 	"github.com/gitpatrol/patrol/internal/vault"
@@ -55,6 +57,9 @@ func (a *app) gitConfig(ctx context.Context) (*git.Config, error) {
 	config, err := git.Load(ctx, exe, a.Environ)
 	if errors.Is(err, git.ErrTooOld) {
 		return nil, failed("install a newer git, or put its directory first in PATH", "%v (%s)", err, exe)
+	}
+	if errors.Is(err, syscall.EMFILE) {
+		return nil, failed(helper.MoreFiles, "%v", err)
 	}
 	if err != nil {
 		return nil, failed("git config --list --show-origin", "%v", err)

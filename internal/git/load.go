@@ -33,6 +33,9 @@ func Load(ctx context.Context, git string, env []string) (*Config, error) {
 }
 
 func load(ctx context.Context, git string, env []string, dir string) (*Config, error) {
+	if err := room(); err != nil {
+		return nil, fmt.Errorf("git config: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, configTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, git, "config", "--list", "--show-scope", "--show-origin", "-z")

@@ -64,6 +64,9 @@ func ExplainTarget(err error, t Target) (what, hint string, ok bool) {
 	return what, hint, ok
 }
 
+// MoreFiles is the hint where a process may open too few files.
+const MoreFiles = "let it open more files: ulimit -n 1024"
+
 func explainVault(err error) (what, hint string) {
 	what = cred.Escape(err.Error())
 	switch {
@@ -83,6 +86,8 @@ func explainVault(err error) (what, hint string) {
 		return what, "patrol unlock"
 	case errors.Is(err, vault.ErrNoSource):
 		return what, "choose where the key is kept: patrol setup --key age"
+	case errors.Is(err, syscall.EMFILE):
+		return what, MoreFiles
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return what, "the vault is as it was; make room on the disk and try again"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
