@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gitpatrol/patrol/internal/cred"
+	"github.com/gitpatrol/patrol/internal/doctor"
 	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/keys"
@@ -63,6 +64,8 @@ func explain(err error) *problem {
 		return &problem{err.Error(), "git config --global " + keys.CommandSetting + " '/path/of/a/program ARGUMENTS'", helper.Failed}
 	case keys.OfCommand(err):
 		return &problem{err.Error(), "mend that program, or do without it: patrol key recover --to age takes the recovery key", helper.Code(err)}
+	case errors.Is(err, doctor.ErrNotForGit):
+		return &problem{err.Error(), "give what reads it there a place that is not in clear, such as a CI's secret; revoke it when nothing needs it", helper.Failed}
 	case errors.Is(err, cred.ErrMalformed):
 		return &problem{cred.Escape(err.Error()), "a URL looks like https://dev.azure.com/ORG/PROJECT/_git/REPOSITORY", helper.Usage}
 	}

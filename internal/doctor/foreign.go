@@ -172,7 +172,8 @@ func (m *Machine) takeOut(l Leak, program string) *Fix {
 			if err != nil {
 				return nil, err
 			}
-			return m.offerRevocation(ctx, k, l, who.Account)
+			may, err := m.onServer(ctx, k, l, who.Account)
+			return m.offerRevocation(k, l, who.Account, may, err)
 		},
 	}
 }

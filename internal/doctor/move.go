@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gitpatrol/patrol/internal/azdo"
 	"github.com/gitpatrol/patrol/internal/cred"
@@ -21,10 +23,15 @@ func (m *Machine) Move(l Leak) *Fix {
 		return nil
 	}
 	return &Fix{
-		Says: fmt.Sprintf("ask %s whose it is\nkeep it in the vault, unless it is dead or there is one already\n%s: %s\noffer to revoke it", l.Org, m.Short(l.Place), l.Becomes),
-		Do:   func(ctx context.Context) (*Fix, error) { return m.move(ctx, l) },
+		Says: fmt.Sprintf("ask %s whose it is\nkeep it in the vault, unless there is one already\n%s: %s\n"+
+			"it is taken out and not kept if %s refuses it: it is dead, or a rule of the network keeps it out\noffer to revoke it",
+			l.Org, m.Short(l.Place), l.Becomes, l.Org),
+		Do: func(ctx context.Context) (*Fix, error) { return m.move(ctx, l) },
 	}
 }
+
+// ErrNotForGit: Git has no use for a token, and something else seems to.
+var ErrNotForGit = errors.New("the token is none for Git, so it stays where it is; nothing was changed")
 
 func (m *Machine) move(ctx context.Context, l Leak) (*Fix, error) {
 	stop := m.Progress("asking " + l.Org + " about the token ...")
@@ -34,7 +41,11 @@ func (m *Machine) move(ctx context.Context, l Leak) (*Fix, error) {
 		if err := l.Remove(); err != nil {
 			return nil, err
 		}
-		m.Say("%s does not accept it (any more), so it is only taken out of %s", l.Org, m.Short(l.Place))
+		why := "(any more)"
+		if !errors.Is(err, azdo.ErrExpired) { // the one refusal that can be told apart
+			why += " from here"
+		}
+		m.Say("%s does not accept it %s, so it is only taken out of %s", l.Org, why, m.Short(l.Place))
 		return nil, nil
 	}
 	if err != nil {
@@ -43,6 +54,10 @@ func (m *Machine) move(ctx context.Context, l Leak) (*Fix, error) {
 	r, k, err := m.Unlock(ctx)
 	if err != nil {
 		return nil, err
+	}
+	may, listErr := m.onServer(ctx, k, l, who.Account)
+	if scopes := noCode(may); scopes != "" {
+		return nil, fmt.Errorf("%w: its scopes are %s", ErrNotForGit, cred.Escape(scopes))
 	}
 	t := helper.Target{Azure: true, Host: helper.AzureHost, Org: l.Org, Account: who.Account, HasAccount: true}
 	if rec, err := helper.Pick(r, t, m.Now()); err == nil && rec != nil {
@@ -55,7 +70,24 @@ func (m *Machine) move(ctx context.Context, l Leak) (*Fix, error) {
 	if err := l.Remove(); err != nil {
 		return nil, err
 	}
-	return m.offerRevocation(ctx, k, l, who.Account)
+	return m.offerRevocation(k, l, who.Account, may, listErr)
+}
+
+// noCode returns the scopes of the tokens that one may be, if none of them opens
+// a repository; "" if one does, or nothing is known. See
+// https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/oauth#scopes.
+func noCode(may []azdo.PATRecord) string {
+	var all []string
+	for _, t := range may {
+		for _, s := range t.Scopes {
+			if s == "app_token" || s == "vso.code" || strings.HasPrefix(s, "vso.code_") && s != "vso.code_status" {
+				return ""
+			}
+		}
+		all = append(all, t.Scopes...)
+	}
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), " ")
 }
 
 // keep stores what the server has just accepted.
@@ -70,21 +102,12 @@ func (m *Machine) keep(ctx context.Context, k *lifecycle.Keeper, l Leak, account
 	})
 }
 
-// offerRevocation finds out which of the account's tokens the one is that lay
-// in clear. The server does not tell; but if only one of those it lists can be
-// meant, that is it.
-func (m *Machine) offerRevocation(ctx context.Context, k *lifecycle.Keeper, l Leak, account string) (*Fix, error) {
-	page := "https://" + helper.AzureHost + "/" + l.Org + "/_usersSettings/tokens"
-	byHand := func(why string) (*Fix, error) {
-		m.Say("%s, so revoke it yourself, as it lay in clear: patrol login %s for a new one, then %s", why, l.Org, page)
-		return nil, nil
-	}
+// onServer lists the account's tokens that the one may be that lay in clear:
+// the server does not tell which it is. It takes a kept sign-in.
+func (m *Machine) onServer(ctx context.Context, k *lifecycle.Keeper, l Leak, account string) ([]azdo.PATRecord, error) {
 	list, err := k.ServerTokens(ctx, l.Org, account)
-	if errors.Is(err, lifecycle.ErrNobody) {
-		return byHand("patrol keeps no sign-in of " + account)
-	}
 	if err != nil {
-		return byHand(fmt.Sprintf("the server does not list the tokens of %s (%v)", account, err))
+		return nil, err
 	}
 	file, err := k.Vault.Load()
 	if err != nil {
@@ -94,7 +117,23 @@ func (m *Machine) offerRevocation(ctx context.Context, k *lifecycle.Keeper, l Le
 	if err != nil {
 		return nil, err
 	}
-	may := candidates(records, list, l.Secret)
+	return candidates(records, list, l.Secret), nil
+}
+
+// offerRevocation offers to revoke what lay in clear, if only one of those that
+// the server lists can be meant.
+func (m *Machine) offerRevocation(k *lifecycle.Keeper, l Leak, account string, may []azdo.PATRecord, err error) (*Fix, error) {
+	page := "https://" + helper.AzureHost + "/" + l.Org + "/_usersSettings/tokens"
+	byHand := func(why string) (*Fix, error) {
+		m.Say("%s, so revoke it yourself, as it lay in clear: patrol login %s for a new one, then %s", why, l.Org, page)
+		return nil, nil
+	}
+	if errors.Is(err, lifecycle.ErrNobody) {
+		return byHand("patrol keeps no sign-in of " + account)
+	}
+	if err != nil {
+		return byHand(fmt.Sprintf("the server does not list the tokens of %s (%v)", account, err))
+	}
 	if len(may) != 1 {
 		return byHand(fmt.Sprintf("the server lists %d tokens that it may be", len(may)))
 	}
