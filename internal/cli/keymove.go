@@ -96,6 +96,10 @@ func (s *session) moveKey(ctx context.Context, source string) error {
 		s.passphraseFD = s.newPassphraseFD
 	}
 	if err := s.keepIn(ctx, r.Header, to); err != nil {
+		if p := explainService(err); p != nil { // its hint is for a key that cannot be had
+			p.hint = "the key is safe where it was: patrol key status"
+			return p
+		}
 		return err
 	}
 	return s.forgetIn(ctx, r.Header, to)

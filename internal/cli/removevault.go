@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gitpatrol/patrol/internal/keyring"
 	"github.com/gitpatrol/patrol/internal/keys"
@@ -88,11 +89,12 @@ func (s *session) forgetEverywhere(ctx context.Context, h vault.Header) error {
 	if errors.Is(err, vault.ErrNoSource) {
 		err = nil
 	}
+	left := keys.Left(s.vault, h.Source)
 	for _, kind := range keys.Kinds() {
-		if kind.Name != h.Source && len(kind.Files) == 0 {
+		if kind.Name != h.Source && !slices.ContainsFunc(kind.Files, func(name string) bool { return slices.Contains(left, name) }) {
 			continue
 		}
-		if remover, ok := kind.Open(s.place(h.ID)).(keys.Remover); ok && (kind.Name == h.Source || kind.Name != keys.SecretService) {
+		if remover, ok := kind.Open(s.place(h.ID)).(keys.Remover); ok {
 			if e := remover.Remove(ctx); e != nil {
 				err = errors.Join(err, failed("remove it there by hand", "the vault is deleted, but %s still has its key: %v", kind.Name, e))
 			}
