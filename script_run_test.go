@@ -34,6 +34,8 @@ type run struct {
 	input  map[int]string
 	answer bool
 	dialog string
+
+	terminal bool // that the dialogue is at, which may be empty
 }
 
 // runCommand is the script's command called name, which runs a program.
@@ -69,7 +71,7 @@ func (r *run) prefixes(words []string) []string {
 		case "answer":
 			r.answer = true
 		case "pty":
-			r.dialog = r.ts.ReadFile(words[1])
+			r.dialog, r.terminal = r.ts.ReadFile(words[1]), true
 		}
 		words = words[need:]
 	}
@@ -120,7 +122,7 @@ func (r *run) start(words []string) {
 	cmd.Stdin = strings.NewReader(r.input[0])
 	done := r.pipes(cmd)
 	var err error
-	if r.dialog != "" {
+	if r.terminal {
 		err = r.atTerminal(cmd)
 	} else {
 		var stdout, stderr bytes.Buffer
