@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/git"
 	"github.com/gitpatrol/patrol/internal/helper"
 	"github.com/gitpatrol/patrol/internal/vault"
@@ -297,6 +296,3 @@ func holds(r *vault.Records, item *importItem) bool {
 	}
 	return false
 }
-
-// sameText folds the case of what is the same to a server.
-func sameText(a, b string) bool { return cred.EqualFold(a, b) }

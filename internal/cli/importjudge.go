@@ -85,7 +85,7 @@ func (i *importer) list(ctx context.Context, source importSource, named bool) er
 		}
 	}
 	for _, item := range found {
-		if len(i.flags.hosts) > 0 && !slices.ContainsFunc(i.flags.hosts, func(h string) bool { return sameText(h, item.entry.Host) }) {
+		if len(i.flags.hosts) > 0 && !slices.ContainsFunc(i.flags.hosts, func(h string) bool { return cred.EqualFold(h, item.entry.Host) }) {
 			continue
 		}
 		item.From, item.Host, item.For, item.User = source.name, item.entry.Host, item.entry.Host, item.entry.User
@@ -193,13 +193,15 @@ func (i *importer) comparePAT(r *vault.Records, item *importItem) {
 	if r != nil && !i.flags.replace {
 		for n := range r.List {
 			rec := &r.List[n]
-			if rec.Ours() && rec.Answers() && rec.Org == item.target.Org && sameText(rec.Account, item.account) && !rec.Dead(i.Now()) && rec.Suspect.IsZero() {
+			if rec.Ours() && rec.Answers() && rec.Org == item.target.Org && cred.EqualFold(rec.Account, item.account) && !rec.Dead(i.Now()) && rec.Suspect.IsZero() {
 				item.is(stateOther, "patrol has a token of "+item.account+" for it; --replace takes this one instead")
 				return
 			}
 		}
 	}
-	same := func(o *importItem) bool { return o.target.Org == item.target.Org && sameText(o.account, item.account) }
+	same := func(o *importItem) bool {
+		return o.target.Org == item.target.Org && cred.EqualFold(o.account, item.account)
+	}
 	if i.takenBefore(item, same) {
 		item.is(stateOther, "one of "+item.account+" that was found before it is taken")
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func gitChecks() []Check {
 
 func findNotAsked(_ context.Context, m *Machine) ([]Finding, error) {
 	var where, asked []string
-	for _, url := range sortedKeys(azureTargets()) {
+	for _, url := range slices.Sorted(maps.Keys(azureTargets())) {
 		helpers := m.Config.Helpers(azureTargets()[url])
 		if !slices.ContainsFunc(helpers, m.isOurs) {
 			where, asked = append(where, url), append(asked, names(helpers)...)
@@ -183,7 +184,7 @@ func inClear(value string) string {
 func helperLines(value string) string {
 	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 	var b strings.Builder
-	for _, url := range sortedKeys(azureTargets()) {
+	for _, url := range slices.Sorted(maps.Keys(azureTargets())) {
 		fmt.Fprintf(&b, "[credential %q]\n\thelper =\n\thelper = %s\n", url, quoted)
 	}
 	return b.String()
@@ -214,13 +215,4 @@ func (m *Machine) appendFix(lines string) *Fix {
 			})
 		},
 	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

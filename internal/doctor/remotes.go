@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,7 +65,7 @@ func (m *Machine) fetched(gitDir string) []Finding {
 	remedies := map[string]string{
 		"FETCH_HEAD": "remove the file: the next fetch writes it anew", "logs/HEAD": "git reflog expire --expire=now --all",
 	}
-	for _, name := range sortedKeys(remedies) {
+	for _, name := range slices.Sorted(maps.Keys(remedies)) {
 		path := filepath.Join(gitDir, filepath.FromSlash(name))
 		if text, err := foreign.ReadOwn(path, MaxFile); err == nil && len(azdo.FindPATs(text)) > 0 {
 			l := Leak{Proven: true}
