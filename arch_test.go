@@ -23,9 +23,10 @@ func imports() map[string]string {
 		"cmd/azdo-emulator":         "internal/emulator/command",
 
 		"internal/harden":  "",
+		"internal/capped":  "",
 		"internal/cred":    "internal/harden",
 		"internal/detach":  "",
-		"internal/git":     "internal/harden",
+		"internal/git":     "internal/capped internal/harden",
 		"internal/term":    "internal/cred",
 		"internal/vault":   "internal/cred internal/harden",
 		"internal/keyring": "internal/vault",
@@ -34,7 +35,7 @@ func imports() map[string]string {
 		"internal/secretservice":         "internal/cred",
 		"internal/secretservice/bustest": "", // for tests
 
-		"internal/keys":    "internal/cred internal/keyring internal/secretservice internal/vault",
+		"internal/keys":    "internal/capped internal/cred internal/keyring internal/secretservice internal/vault",
 		"internal/helper":  "internal/cred internal/vault",
 		"internal/azdo":    "internal/cred internal/harden",
 		"internal/oauth":   "internal/cred",
@@ -43,7 +44,7 @@ func imports() map[string]string {
 		"internal/lifecycle": "internal/azdo internal/cred internal/helper internal/host internal/keyring internal/keys " +
 			"internal/oauth internal/vault",
 		"internal/doctor": "internal/azdo internal/cred internal/foreign internal/git internal/helper internal/keyring internal/keys internal/lifecycle internal/vault",
-		"internal/cli": "internal/azdo internal/cred internal/detach internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
+		"internal/cli": "internal/azdo internal/capped internal/cred internal/detach internal/doctor internal/foreign internal/git internal/helper internal/host internal/keyring internal/keys " +
 			"internal/lifecycle internal/oauth internal/secretservice internal/sshkey internal/term internal/vault",
 
 		"internal/emulator":         "",

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gitpatrol/patrol/internal/capped"
 	"github.com/gitpatrol/patrol/internal/foreign"
 	"github.com/gitpatrol/patrol/internal/git"
 )
@@ -39,22 +40,13 @@ func (s *session) start(ctx context.Context, dir, program string, args []string,
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env, cmd.Dir, cmd.WaitDelay = append(trustedPath(git.Environ(s.Environ)), extra...), dir, time.Second
 	cmd.Stdin = bytes.NewReader(input)
-	var stdout, stderr limited
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	stdout, stderr := &capped.Buffer{Max: maxAnswer}, &capped.Buffer{Max: maxAnswer}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := cmd.Run(); err != nil {
-		line, _, _ := strings.Cut(strings.TrimSpace(string(stderr)), "\n")
+		line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
 		return nil, fmt.Errorf("%s %s: %w %s", filepath.Base(program), args[0], err, line)
 	}
-	return stdout, nil
-}
-
-// limited keeps the first part of what a program says.
-type limited []byte
-
-// Write implements io.Writer.
-func (l *limited) Write(p []byte) (int, error) {
-	*l = append(*l, p[:min(len(p), maxAnswer-len(*l))]...)
-	return len(p), nil
+	return stdout.Bytes(), nil
 }
 
 // trustedPath leaves out of PATH what is relative: the programs that pass itself

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/gitpatrol/patrol/internal/capped"
 )
 
 // LoadFile lets git (an absolute path) read one file of configuration, such as
@@ -18,10 +20,10 @@ func LoadFile(ctx context.Context, git string, env []string, file string) ([]Ent
 	defer cancel()
 	cmd := exec.CommandContext(ctx, git, "config", "--file", file, "--no-includes", "--list", "-z")
 	cmd.Env, cmd.WaitDelay = Environ(env), time.Second
-	out, errs := &capped{max: maxConfig, stop: true}, &capped{max: 4 << 10}
+	out, errs := &capped.Buffer{Max: maxConfig, Stop: true}, &capped.Buffer{Max: 4 << 10}
 	cmd.Stdout, cmd.Stderr = out, errs
 	err := cmd.Run()
-	if out.full {
+	if out.Full() {
 		err = errors.New("too much configuration")
 	}
 	if err != nil {

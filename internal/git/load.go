@@ -1,14 +1,14 @@
 package git
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/gitpatrol/patrol/internal/capped"
 )
 
 const (
@@ -40,7 +40,7 @@ func load(ctx context.Context, git string, env []string, dir string) (*Config, e
 	defer cancel()
 	cmd := exec.CommandContext(ctx, git, "config", "--list", "--show-scope", "--show-origin", "-z")
 	cmd.Env, cmd.Dir, cmd.WaitDelay = Environ(env), dir, time.Second
-	out, errs := &capped{max: maxConfig, stop: true}, &capped{max: 4 << 10}
+	out, errs := &capped.Buffer{Max: maxConfig, Stop: true}, &capped.Buffer{Max: 4 << 10}
 	cmd.Stdout, cmd.Stderr = out, errs
 	err := cmd.Run()
 	var exit *exec.ExitError
@@ -49,45 +49,18 @@ func load(ctx context.Context, git string, env []string, dir string) (*Config, e
 		return nil, fmt.Errorf("git config: %w", ctx.Err())
 	case errors.As(err, &exit) && exit.ExitCode() == usageError:
 		return nil, ErrTooOld
-	case out.full:
+	case out.Full():
 		return nil, fmt.Errorf("git config: more than %d MiB of configuration", maxConfig>>20)
 	case err != nil:
-		return nil, fmt.Errorf("git config: %w%s", err, errs.shown())
+		return nil, fmt.Errorf("git config: %w%s", err, complaint(errs.String()))
 	}
 	return parse(out.Bytes())
 }
 
-// capped keeps the first max bytes. It swallows the rest, so that the child
-// neither fills memory nor blocks, or with stop refuses it, which ends the child.
-type capped struct {
-	bytes.Buffer
-	max  int
-	stop bool
-	full bool
-}
-
-// Write implements io.Writer.
-func (c *capped) Write(p []byte) (int, error) {
-	n := len(p)
-	if room := c.max - c.Len(); n > room {
-		p, c.full = p[:room], true
-	}
-	_, _ = c.Buffer.Write(p)
-	if c.full && c.stop {
-		return len(p), io.ErrShortWrite
-	}
-	return n, nil
-}
-
-// ReadFrom keeps io.Copy from finding the unbounded one of bytes.Buffer.
-func (c *capped) ReadFrom(r io.Reader) (int64, error) {
-	return io.Copy(struct{ io.Writer }{c}, r)
-}
-
-// shown is the first line of what the child complained about, quoted, because
+// complaint is the first line of what the child complained about, quoted, because
 // it may hold names a repository chose.
-func (c *capped) shown() string {
-	line, _, _ := strings.Cut(strings.TrimSpace(c.String()), "\n")
+func complaint(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	if line == "" {
 		return ""
 	}

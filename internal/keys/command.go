@@ -1,16 +1,15 @@
 package keys
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/gitpatrol/patrol/internal/capped"
 	"github.com/gitpatrol/patrol/internal/cred"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -116,7 +115,7 @@ func (c command) start(ctx context.Context, verb, input string) ([]byte, error) 
 	ctx, cancel := context.WithTimeout(ctx, c.place.patience())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, append(words[1:], verb, c.place.ID)...)
-	said := &head{max: 300}
+	said := &capped.Buffer{Max: 300}
 	cmd.Env, cmd.Dir = c.place.Environ, filepath.Dir(program)
 	cmd.Stdin, cmd.Stderr = strings.NewReader(input), said
 	out, err := Output(cmd, MaxText)
@@ -130,7 +129,7 @@ func (c command) start(ctx context.Context, verb, input string) ([]byte, error) 
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%w: %s %s did not end in %v", vault.ErrLocked, name, verb, c.place.patience())
 	case errors.As(err, &exit):
-		return nil, fmt.Errorf("%w: %s %s: %v%s", vault.ErrLocked, name, verb, err, said.firstLine())
+		return nil, fmt.Errorf("%w: %s %s: %v%s", vault.ErrLocked, name, verb, err, complaint(said.String()))
 	}
 	return nil, fmt.Errorf("%s: %w: %v", CommandSetting, vault.ErrNoSource, err)
 }
@@ -142,11 +141,11 @@ var ErrTooMuch = errors.New("it prints too much")
 // bytes. One that prints more is ended (ErrTooMuch). What it leaves running,
 // such as an agent, may keep its output open, and is not waited for.
 func Output(cmd *exec.Cmd, most int) ([]byte, error) {
-	out := &head{max: most, stop: true}
+	out := &capped.Buffer{Max: most, Stop: true}
 	cmd.Stdout, cmd.WaitDelay = out, time.Second
 	err := cmd.Run()
 	switch {
-	case out.full:
+	case out.Full():
 		err = ErrTooMuch
 	case errors.Is(err, exec.ErrWaitDelay): // it ended, and well
 		err = nil
@@ -158,31 +157,9 @@ func Output(cmd *exec.Cmd, most int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// head keeps the first bytes of what a program prints. With stop it ends a
-// program that prints more; without, it swallows the rest.
-type head struct {
-	bytes.Buffer
-	max  int
-	stop bool
-	full bool
-}
-
-// Write implements io.Writer.
-func (h *head) Write(p []byte) (int, error) {
-	n := min(len(p), h.max-h.Len())
-	h.Buffer.Write(p[:n])
-	if h.full = h.full || n < len(p); h.full && h.stop {
-		return n, io.ErrShortWrite
-	}
-	return len(p), nil
-}
-
-// ReadFrom keeps io.Copy from the unbounded one of bytes.Buffer.
-func (h *head) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{h}, r) }
-
-// firstLine is what the program complained about.
-func (h *head) firstLine() string {
-	line, _, _ := strings.Cut(strings.TrimSpace(h.String()), "\n")
+// complaint is what the program complained about.
+func complaint(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	if line == "" {
 		return ""
 	}
