@@ -30,7 +30,7 @@ func imports() map[string]string {
 		"internal/term":    "internal/cred",
 		"internal/vault":   "internal/cred internal/harden",
 		"internal/keyring": "internal/vault",
-		"internal/sshkey":  "internal/cred",
+		"internal/sshkey":  "internal/capped internal/cred",
 
 		"internal/secretservice":         "internal/cred",
 		"internal/secretservice/bustest": "", // for tests

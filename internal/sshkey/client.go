@@ -1,7 +1,6 @@
 package sshkey
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/gitpatrol/patrol/internal/capped"
 )
 
 // Client runs the ssh program.
@@ -40,7 +41,7 @@ const (
 	tryTime = 30 * time.Second
 	// connectTime bounds its connecting, in seconds.
 	connectTime = "15"
-	// mostOutput bounds what is read of its output.
+	// mostOutput bounds what is kept of its output.
 	mostOutput = 64 << 10
 )
 
@@ -167,23 +168,14 @@ func (c Client) run(ctx context.Context, dir string, env []string, args ...strin
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.Program, args...)
 	cmd.Dir, cmd.Env = dir, env
-	var out limited
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out := &capped.Buffer{Max: mostOutput}
+	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	return out.String(), err
-}
-
-// limited keeps the first mostOutput bytes.
-type limited struct{ bytes.Buffer }
-
-// Write implements io.Writer.
-func (l *limited) Write(p []byte) (int, error) {
-	_, _ = l.Buffer.Write(p[:min(len(p), mostOutput-min(mostOutput, l.Len()))])
-	return len(p), nil
 }
 
 // judgeShell reads the answer to "ssh -T": whether ssh and the service agree on

@@ -299,3 +299,21 @@ func TestCheckKnownHosts(t *testing.T) {
 		t.Errorf("hashed: %s %v", got, err)
 	}
 }
+
+// A server may say more than anybody reads.
+func TestOutputIsBounded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cat, err := exec.LookPath("cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	much := filepath.Join(dir, "much")
+	if err := os.WriteFile(much, make([]byte, 4*mostOutput), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Client{Program: cat}.run(t.Context(), dir, nil, much)
+	if err != nil || len(out) != mostOutput {
+		t.Errorf("%d bytes were kept, %v", len(out), err)
+	}
+}
