@@ -58,6 +58,7 @@ func (a ageFile) remembered() ([]string, error) {
 // not the right one, say nothing of the key: it is locked, not gone.
 func (a ageFile) openByIdentity(ctx context.Context, sealed []byte, paths []string) (vault.Key, error) {
 	var reasons []error
+	var opened age.Identity
 	identities := []age.Identity{nobody{}}
 	for _, path := range paths {
 		list, err := a.readIdentities(ctx, path)
@@ -65,12 +66,15 @@ func (a ageFile) openByIdentity(ctx context.Context, sealed []byte, paths []stri
 			reasons = append(reasons, err)
 		}
 		for _, identity := range list {
-			identities = append(identities, watched{identity, &reasons})
+			identities = append(identities, watched{identity, &reasons, &opened})
 		}
 	}
 	key, err := bounded(ctx, a.place.patience(), func() (vault.Key, error) { return unseal(sealed, identities...) })
 	var wrong *age.NoIdentityMatchError
+	_, byPlugin := opened.(*plugin.Identity)
 	switch {
+	case byPlugin && errors.Is(err, vault.ErrNoKey): // it may be the plugin that is wrong
+		return vault.Key{}, fmt.Errorf("%w: the plugin gave what does not open it: %v", vault.ErrLocked, err)
 	case !errors.As(err, &wrong):
 		return key, err
 	case len(reasons) > 0:
@@ -105,10 +109,12 @@ type nobody struct{}
 // Unwrap implements age.Identity.
 func (nobody) Unwrap([]*age.Stanza) ([]byte, error) { return nil, age.ErrIncorrectIdentity }
 
-// watched notes why an identity failed and lets age try the next one.
+// watched notes why an identity failed and lets age try the next one; and which
+// one did not.
 type watched struct {
 	age.Identity
 	reasons *[]error
+	opened  *age.Identity
 }
 
 // Unwrap implements age.Identity.
@@ -117,6 +123,9 @@ func (w watched) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 	if err != nil && !errors.Is(err, age.ErrIncorrectIdentity) {
 		*w.reasons = append(*w.reasons, err)
 		return nil, age.ErrIncorrectIdentity
+	}
+	if err == nil {
+		*w.opened = w.Identity
 	}
 	return key, err
 }
