@@ -55,9 +55,23 @@ func bounded[T any](ctx context.Context, limit time.Duration, run func() (T, err
 	}
 }
 
+// maxWords is how many messages and questions a plugin may have.
+const maxWords = 50
+
 // pluginUI lets a plugin ask the person, through us.
 func (a ageFile) pluginUI(ctx context.Context) *plugin.ClientUI {
+	words := 0
+	enough := func() error { // it could go on for ever: age's library does
+		if words++; words <= maxWords {
+			return nil
+		}
+		endPlugins()
+		return errors.New("it talks without end")
+	}
 	ask := func(name, question string, secret bool) (string, error) {
+		if err := enough(); err != nil {
+			return "", err
+		}
 		if a.place.Ask == nil {
 			return "", vault.ErrLocked
 		}
@@ -66,8 +80,11 @@ func (a ageFile) pluginUI(ctx context.Context) *plugin.ClientUI {
 	}
 	return &plugin.ClientUI{
 		DisplayMessage: func(name, message string) error {
-			a.place.say(name + ": " + message)
-			return nil
+			err := enough()
+			if err == nil {
+				a.place.say(name + ": " + message)
+			}
+			return err
 		},
 		RequestValue: ask,
 		Confirm: func(name, prompt, yes, no string) (bool, error) {

@@ -103,6 +103,14 @@ func (i toyIdentity) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 	case "deaf":
 		signal.Ignore(os.Interrupt)
 		_, _ = io.Copy(io.Discard, os.Stdin) // for as long as who asks is there
+	case "liar":
+		return make([]byte, 16), nil
+	case "chatter":
+		for i.p.DisplayMessage("and another thing") == nil {
+		}
+		for { // whatever it is told
+			_, _ = i.p.RequestValue("what do you say to that", false)
+		}
 	case "environment":
 		_ = i.p.DisplayMessage("token=" + os.Getenv("SYSTEM_ACCESSTOKEN"))
 	case "pin":
@@ -318,6 +326,15 @@ func TestPluginAsks(t *testing.T) {
 	if _, err := s.kind.Open(place).Load(t.Context()); !errors.Is(err, vault.ErrLocked) {
 		t.Errorf("nobody there: %v", err)
 	}
+	for manner, want := range map[string]string{"liar": "what does not open it", "chatter": "toy plugin"} {
+		use(manner)
+		path := place.Seal.Identity
+		place.Setting = func(string) string { return path }
+		if _, err := s.kind.Open(place).Load(t.Context()); !errors.Is(err, vault.ErrLocked) || errors.Is(err, vault.ErrNoKey) || !strings.Contains(err.Error(), want) {
+			t.Errorf("a %s: %v", manner, err)
+		}
+	}
+	place.Setting = nil
 	use("deaf")
 	place.Patience = 300 * time.Millisecond
 	if err := s.kind.Open(place).Save(t.Context(), s.newKey()); !errors.Is(err, vault.ErrLocked) || !strings.Contains(err.Error(), "within") {
