@@ -21,6 +21,7 @@ func TestPseudonyms(t *testing.T) {
 		"https://contoso:" + token() + "@dev.azure.com/x1y/z":                  "https://dev.azure.com/ORG-2",
 		"https://dev.azure.com":                                                "https://dev.azure.com",
 		"https://contoso.visualstudio.com/a":                                   "https://ORG-1.visualstudio.com",
+		"~/store/contoso2.visualstudio.com/ada":                                "~/store/ORG-3.visualstudio.com/USER-1",
 		"reach https://git.internal.example/lib: refused":                      "reach https://HOST-1: refused",
 		"dial 10.1.2.3:8080: refused":                                          "dial HOST-2: refused",
 		"eve@other.example":                                                    "ACCOUNT-2",
