@@ -261,8 +261,8 @@ func TestS19NewerGenerationWins(t *testing.T) {
 	}
 }
 
-// C16: where the lock keeps nobody out, the second writer finds that there was
-// a first.
+// C16, S19: where the lock keeps nobody out, the second writer finds that there was
+// a first, and changes nothing.
 func TestWriterWithoutLock(t *testing.T) {
 	t.Parallel()
 	v, key := newVault(t)
