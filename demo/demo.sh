@@ -139,7 +139,8 @@ once() {
 revoked() {
 	local token
 	token=$(azdo-emulator state | awk '/^ *\{$/ { object = "" } { object = object $0 } /^ *\},?$/ { print object; object = "" }' | grep -F "\"name\": \"$1\"")
-	[ "$(grep -c . <<<"$token")" = 1 ] && grep -q '"revoked": ' <<<"$token" || failed "the token $1 was not revoked"
+	[ "$(grep -c '"revoked": ' <<<"$token")" = 1 ] && [ "$(grep -c . <<<"$token")" = 1 ] && return
+	failed "the token $1 was not revoked"
 }
 # forget_requests empties the service's log and tells whether there was a request like $1 in it.
 forget_requests() {
