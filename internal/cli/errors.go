@@ -17,6 +17,7 @@ import (
 	"github.com/gitpatrol/patrol/internal/lifecycle"
 	"github.com/gitpatrol/patrol/internal/oauth"
 	"github.com/gitpatrol/patrol/internal/secretservice"
+	"github.com/gitpatrol/patrol/internal/sshkey"
 	"github.com/gitpatrol/patrol/internal/term"
 	"github.com/gitpatrol/patrol/internal/vault"
 )
@@ -64,6 +65,8 @@ func explain(err error) *problem {
 		return &problem{err.Error(), "git config --global " + keys.CommandSetting + " '/path/of/a/program ARGUMENTS'", helper.Failed}
 	case keys.OfCommand(err):
 		return &problem{err.Error(), "mend that program, or do without it: patrol key recover --to age takes the recovery key", helper.Code(err)}
+	case errors.Is(err, sshkey.ErrSettings):
+		return &problem{err.Error(), "see what ssh says about its configuration: ssh -G " + sshkey.Host, helper.Failed}
 	case errors.Is(err, doctor.ErrNotForGit):
 		return &problem{err.Error(), "give what reads it there a place that is not in clear, such as a CI's secret; revoke it when nothing needs it", helper.Failed}
 	case errors.Is(err, cred.ErrMalformed):

@@ -128,7 +128,7 @@ func (r *sshRun) agentAdd(all *vault.Records, rec *vault.Record, socket string, 
 		return err
 	}
 	if err := sshkey.AddToAgent(socket, key.Private, rec.Name, life, r.Now()); err != nil {
-		return failed("see whether it runs: ssh-add -l", "%v", err)
+		return failed("see whether it runs: ssh-add -l; ssh-add -X opens one that is locked", "%v", err)
 	}
 	return nil
 }

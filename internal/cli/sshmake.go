@@ -145,7 +145,7 @@ func (r *sshRun) found(ctx context.Context, all *vault.Records) (*vault.Record, 
 	}
 	settings, err := r.client.Settings(ctx, sshkey.Host)
 	if err != nil {
-		return nil, failed("see what ssh says about its configuration: ssh -G "+sshkey.Host, "%v", err)
+		return nil, err
 	}
 	for _, file := range r.identities(settings) {
 		public, err := sshkey.Public(file)
@@ -179,9 +179,13 @@ func (r *sshRun) adopt(ctx context.Context, all *vault.Records) (*vault.Record, 
 // identities are the files that ssh would take keys from, if they are there.
 func (r *sshRun) identities(s sshkey.Settings) []string {
 	var files []string
+	home := filepath.Dir(r.dir)
 	for _, file := range s["identityfile"] {
 		if rest, ok := strings.CutPrefix(file, "~/"); ok {
-			file = filepath.Join(filepath.Dir(r.dir), rest)
+			file = filepath.Join(home, rest)
+		}
+		if !isFile(file) { // some versions print tokens as they are written; see TOKENS in ssh_config(5)
+			file = strings.NewReplacer("%%", "%", "%d", home).Replace(file)
 		}
 		if isFile(file) && !slices.Contains(files, file) {
 			files = append(files, file)

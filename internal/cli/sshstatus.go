@@ -93,7 +93,7 @@ func (a *app) sshStatus(ctx context.Context, org string) error {
 	}
 	settings, err := r.client.Settings(ctx, sshkey.Host)
 	if err != nil {
-		return failed("see what ssh says about its configuration: ssh -G "+sshkey.Host, "%v", err)
+		return err
 	}
 	all, locked := s.peek(ctx)
 	if errors.Is(locked, vault.ErrNone) {

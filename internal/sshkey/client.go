@@ -61,6 +61,9 @@ func (s Settings) First(keyword string) string {
 	return s[keyword][0]
 }
 
+// ErrSettings: ssh cannot read its configuration.
+var ErrSettings = errors.New("ssh -G")
+
 // Settings asks ssh what it would do for a host.
 func (c Client) Settings(ctx context.Context, host string) (Settings, error) {
 	args := []string{"-G", "-T", host}
@@ -69,7 +72,7 @@ func (c Client) Settings(ctx context.Context, host string) (Settings, error) {
 	}
 	out, err := c.run(ctx, os.TempDir(), append(slices.Clone(c.Environ), LookVariable+"=1"), args...)
 	if err != nil {
-		return nil, fmt.Errorf("ssh -G %s: %s", host, firstLine(out))
+		return nil, fmt.Errorf("%w %s: %s", ErrSettings, host, firstLine(out))
 	}
 	s := Settings{}
 	for _, line := range strings.Split(out, "\n") {
