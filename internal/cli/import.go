@@ -258,7 +258,7 @@ func (i *importer) report() error {
 	default:
 		i.print("Imported %d, deleted %s.\n", done, count(deleted, "original", "originals"))
 	}
-	if done > 0 && deleted < done {
+	if done > 0 && !i.flags.deleteOriginal {
 		i.print("The originals of those are still there; patrol import --delete-original deletes them.\n")
 	}
 	return nil

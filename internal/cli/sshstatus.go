@@ -283,7 +283,11 @@ func (r *sshRun) report(ctx context.Context, id string) error {
 func (s *session) noteSSHKeys(r *vault.Records, all bool, left []string) {
 	for _, rec := range sshRecords(r) {
 		if (all || slices.Contains(left, rec.Org)) && rec.Due.IsZero() {
-			s.note("the SSH key of %s stays, and works; to delete it: patrol ssh remove %s", rec.Org, rec.Org)
+			works := ", and works"
+			if rec.Verified.IsZero() {
+				works = ", though it was never tried"
+			}
+			s.note("the SSH key of %s stays%s; to delete it: patrol ssh remove %s", rec.Org, works, rec.Org)
 		}
 	}
 }
