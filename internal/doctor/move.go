@@ -30,7 +30,7 @@ func (m *Machine) Move(l Leak) *Fix {
 	}
 }
 
-// ErrNotForGit: Git has no use for a token, and something else seems to.
+// ErrNotForGit says that Git has no use for a token, and something else seems to.
 var ErrNotForGit = errors.New("the token is none for Git, so it stays where it is; nothing was changed")
 
 func (m *Machine) move(ctx context.Context, l Leak) (*Fix, error) {

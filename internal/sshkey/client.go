@@ -61,7 +61,7 @@ func (s Settings) First(keyword string) string {
 	return s[keyword][0]
 }
 
-// ErrSettings: ssh cannot read its configuration.
+// ErrSettings says that ssh cannot read its configuration.
 var ErrSettings = errors.New("ssh -G")
 
 // Settings asks ssh what it would do for a host.
